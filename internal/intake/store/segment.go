@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/intake/eventlog"
+)
+
+// Segment is the index entry of a sealed, immutable file: all records of one project and kind in the log range (After, UpTo].
+type Segment struct {
+	ID      int64
+	Project int64
+	Kind    event.Kind
+	After   eventlog.Position
+	UpTo    eventlog.Position
+	// Key is the object in the store's bucket.
+	Key     string
+	Bytes   int64
+	Records int64
+	// Days are the event days (UTC) that the segment holds, ascending, each a run of neighbouring rows.
+	Days []DayRange
+}
+
+// DayRange is one event day's rows in a segment: [FirstRow, FirstRow+Records), sorted by time, then position and index.
+type DayRange struct {
+	Day      event.Day
+	FirstRow int64
+	Records  int64
+	// MinTime and MaxTime bound the records' time, in milliseconds since the epoch.
+	MinTime, MaxTime int64
+}
+
+// Window is what a reader asks for: one project's records of one kind in the log range (After, UpTo], narrowed to the event days
+// [FirstDay, LastDay]. A zero LastDay means no bound on days.
+type Window struct {
+	Project  int64
+	Kind     event.Kind
+	After    eventlog.Position
+	UpTo     eventlog.Position
+	FirstDay event.Day
+	LastDay  event.Day
+}
+
+// Text is a column of byte strings: row i is Data[Offsets[i]:Offsets[i+1]].
+type Text struct {
+	Offsets []uint32
+	Data    []byte
+}
+
+// At returns row i. It is valid until the batch is refilled.
+func (t *Text) At(i int) []byte { return t.Data[t.Offsets[i]:t.Offsets[i+1]] }
+
+// Batch is some rows of one event day, as columns. For events all text columns are set; for profile and group records Name is the
+// operator and GroupKey the group key, and DeviceID, UserID and InsertID are empty. Empty DeviceID, UserID and InsertID mean absent.
+type Batch struct {
+	Day        event.Day
+	Len        int
+	Position   []uint64
+	Index      []uint32
+	Received   []int64
+	Time       []int64
+	Name       Text
+	DistinctID Text
+	DeviceID   Text
+	UserID     Text
+	InsertID   Text
+	GroupKey   Text
+	Properties Text
+}
+
+// Reader is what exports read the store through.
+//
+// Batches arrive day by day in ascending order; within a day ordered segment by segment in log order, and within a segment by
+// (time, position, index). For a window whose segments are pinned (Pin) the sequence is the same every time it is read, which is
+// what makes a repeated run write the same objects.
+type Reader interface {
+	// Sealed returns the position up to which every block is sealed into segments.
+	Sealed(ctx context.Context) (eventlog.Position, error)
+	// SealedAfter returns a channel that is closed when Sealed is beyond the position.
+	SealedAfter(p eventlog.Position) <-chan struct{}
+	// Segments returns the index entries that overlap the window, in log order. It reads no files: an export plans with it.
+	Segments(ctx context.Context, w Window) ([]Segment, error)
+	// Scan calls fn with all records of the window. The batch is valid during the call only. Memory is bounded whatever the window.
+	Scan(ctx context.Context, w Window, fn func(*Batch) error) error
+	// Pin keeps the segmentation of a log range as it is until the returned function is called: nothing merges or removes its
+	// segments. Pins of a process end with it; a run that goes on after a restart pins again before anything else runs.
+	Pin(project int64, after, upTo eventlog.Position) (release func())
+	// ScanProfiles calls fn with every profile of the project as of the log position upTo, ordered by distinct_id (bytes), each with
+	// its folded properties (a JSON object).
+	ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error
+	// ScanIdentities calls fn with the flattened identity mapping as of upTo, ordered by distinct_id: each alias once, with its
+	// canonical id. Canonical ids themselves do not appear on the left.
+	ScanIdentities(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, resolved []byte) error) error
+}
