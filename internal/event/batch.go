@@ -4,7 +4,8 @@ import "bytes"
 
 // Batch walks a request body record by record. The body is one object, an
 // array of objects, or objects one after the other with or without line
-// breaks between them (NDJSON); the first byte decides.
+// breaks between them (NDJSON); the first byte decides. A byte order mark
+// before it is skipped.
 //
 //	for b.Reset(body, "properties"); b.Next(); {
 //		if err := b.Err(); err != nil { ... b.Index(), b.Raw() ... continue }
@@ -46,7 +47,11 @@ func (b *Batch) Reset(body []byte, within string) {
 	b.body = body
 	b.index, b.start, b.end, b.err = -1, 0, 0, nil
 	b.state = batchObjects
-	b.pos = b.scanner.space(0)
+	b.pos = 0
+	if bytes.HasPrefix(body, []byte("\ufeff")) {
+		b.pos = len("\ufeff")
+	}
+	b.pos = b.scanner.space(b.pos)
 	switch {
 	case b.pos == len(body):
 		b.state = batchDone

@@ -317,9 +317,13 @@ func (s *Scanner) members(i int, dst []Field, inner bool, depth int) (int, []Fie
 		}
 		f.Val = int32(i)
 		s.flags = 0
-		if inner && i < len(src) && src[i] == '{' && f.KeyIs(src, s.Within) {
+		within := inner && f.KeyIs(src, s.Within)
+		if within {
+			s.Inner = s.Inner[:0]
+		}
+		if within && i < len(src) && src[i] == '{' {
 			f.Kind = Object
-			i, s.Inner = s.members(i, s.Inner[:0], false, depth+1)
+			i, s.Inner = s.members(i, s.Inner, false, depth+1)
 		} else {
 			i, f.Kind = s.value(i, depth, 0)
 		}

@@ -179,30 +179,45 @@ func unescapedEqual(raw []byte, text string) bool {
 func AppendCompact(dst, value []byte) []byte {
 	for i := 0; i < len(value); {
 		c := value[i]
+		i++
 		if c != '"' {
 			if c > ' ' {
 				dst = append(dst, c)
 			}
+			continue
+		}
+		start := i
+		for value[i] != '"' {
+			if value[i] == '\\' {
+				i++
+			}
+			i++
+		}
+		dst = append(dst, '"')
+		dst = appendPaired(dst, value[start:i])
+		dst = append(dst, '"')
+		i++
+	}
+	return dst
+}
+
+// appendPaired appends a string's text between the quotes as it is written,
+// except that unpaired surrogate escapes become \ufffd.
+func appendPaired(dst, raw []byte) []byte {
+	run := 0
+	for i := 0; i < len(raw); {
+		if raw[i] != '\\' {
 			i++
 			continue
 		}
-		run := i
-		for i++; value[i] != '"'; {
-			if value[i] != '\\' {
-				i++
-				continue
-			}
-			r, next := unescapeRune(value, i)
-			if r == utf8.RuneError && value[i+1] == 'u' && value[i+2]|0x20 == 'd' {
-				dst = append(append(dst, value[run:i]...), `\ufffd`...)
-				run = next
-			}
-			i = next
+		r, next := unescapeRune(raw, i)
+		if r == utf8.RuneError && raw[i+1] == 'u' && raw[i+2]|0x20 == 'd' {
+			dst = append(append(dst, raw[run:i]...), `\ufffd`...)
+			run = next
 		}
-		i++
-		dst = append(dst, value[run:i]...)
+		i = next
 	}
-	return dst
+	return append(dst, raw[run:]...)
 }
 
 // truncateRaw returns the longest prefix of a string's text between the
