@@ -163,7 +163,7 @@ func TestMappingTurnsRecordsIntoEvents(t *testing.T) {
 		"a line that is no JSON passes as it is":   {github, `{"id":`, `{"id":`},
 		"an unreadable time is left to the server": {"event=e,time=t", `{"e":"A","t":"soon"}`, `{"event":"A","properties":{"time":"soon"}}`},
 		"a mapped id that is missing is left out":  {github, `{"type":"A","created_at":1}`, `{"event":"A","properties":{"time":1}}`},
-		"three levels":                             {"event=a.b.c,time=t", `{"a":{"b":{"c":"E"}},"t":1}`, `{"event":"E","properties":{"a":{"b":{"c":"E"}},"time":1}}`},
+		"three levels": {"event=a.b.c,time=t", `{"a":{"b":{"c":"E"}},"t":1}`, `{"event":"E","properties":{"a":{"b":{"c":"E"}},"time":1}}`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
