@@ -60,7 +60,8 @@ type Catalog interface {
 	GetTableVersions(ctx context.Context, database, name string) ([]*Table, error)
 
 	GetPartition(ctx context.Context, database, table string, values []string) (*Partition, error)
-	// GetPartitions returns the partitions that the expression selects (all for ""), ordered by values.
+	// GetPartitions returns the partitions that the expression selects (all for ""), in the byte order of their values, the first
+	// value first. Package expression describes the language. Partitions may share lists and maps: don't change them in place.
 	GetPartitions(ctx context.Context, database, table, expression string) ([]*Partition, error)
 	// BatchCreatePartition creates at most MaxBatchCreate partitions. Existing ones are reported in a *BatchError with
 	// ErrAlreadyExists and are left as they are.
