@@ -12,8 +12,8 @@ const millisThreshold = 100_000_000_000
 // ParseTime reads the text of properties.time: seconds or milliseconds since
 // 1970-01-01 UTC as an integer, a decimal or a number with exponent. It
 // returns milliseconds; finer fractions are cut off. The text never passes
-// through floating point. Numbers out of the range of int64 return the
-// nearest int64.
+// through floating point; its first 18 significant digits count. Numbers out
+// of the range of int64 return the nearest int64.
 func ParseTime(text []byte) (ms int64, ok bool) {
 	var v int64
 	for i, c := range text {
