@@ -68,6 +68,7 @@ type Writer struct {
 type projectQueue struct {
 	open     *batch // takes further records; nil when there is none
 	inFlight int
+	batches  int // open, queued and in flight
 }
 
 // batch is a block in the making.
@@ -168,7 +169,7 @@ func (w *Writer) enqueue(project int64, key string, records []byte, count int, w
 		w.projects[project] = p
 	}
 	if key != "" || len(records) >= w.opts.MaxBytes/2 {
-		b := w.newBatch(project)
+		b := w.newBatch(p, project)
 		b.key, b.content, b.count, b.weight = key, records, count, weight
 		w.push(b)
 		w.dispatch()
@@ -178,7 +179,7 @@ func (w *Writer) enqueue(project int64, key string, records []byte, count int, w
 		w.seal(p)
 	}
 	if p.open == nil {
-		p.open = w.newBatch(project)
+		p.open = w.newBatch(p, project)
 		p.open.pooled = w.buffers.Get().(*[]byte)
 		p.open.content = (*p.open.pooled)[:0]
 		w.startLinger(p.open)
@@ -192,7 +193,8 @@ func (w *Writer) enqueue(project int64, key string, records []byte, count int, w
 	return b, nil
 }
 
-func (w *Writer) newBatch(project int64) *batch {
+func (w *Writer) newBatch(p *projectQueue, project int64) *batch {
+	p.batches++
 	w.running.Add(1)
 	return &batch{project: project, read: make(chan struct{}), done: make(chan struct{})}
 }
@@ -276,21 +278,12 @@ func (w *Writer) store(b *batch) {
 	w.inFlight--
 	p := w.projects[b.project]
 	p.inFlight--
+	p.batches--
 	w.offer(p)
 	w.dispatch()
-	if p.open == nil && p.inFlight == 0 && !w.isQueued(b.project) {
+	if p.batches == 0 {
 		delete(w.projects, b.project)
 	}
-}
-
-// isQueued tells whether a sealed batch of the project is queued.
-func (w *Writer) isQueued(project int64) bool {
-	for _, b := range w.ready {
-		if b.project == project {
-			return true
-		}
-	}
-	return false
 }
 
 // Close stores what was appended and then returns. Appends that come later fail with ErrClosed. It does not close the log.
