@@ -23,10 +23,11 @@ type Retaker interface {
 	// Judge returns nil if the record would be taken now, or an *event.Invalid with the reason why it still would not, or
 	// event.ErrIgnored. It changes nothing. Any other error ends the replay.
 	Judge(ctx context.Context, e *Entry) error
-	// Retake appends the records, all of one project and each one that Judge took, durably, as one block under the key. It appends
+	// Retake appends the records, all of one project and all taken by Judge before, durably, as one block under the key. It appends
 	// nothing when the key is known already, also if the block has long left the log. A failed call is repeated with the same key
-	// and entries, possibly by another process.
-	Retake(ctx context.Context, project int64, key string, entries []Entry) error
+	// and entries, possibly by another process or a later version of the program: what that one would not take any more it leaves
+	// out and returns the ids of. When the key is known, all entries are in the block.
+	Retake(ctx context.Context, project int64, key string, entries []Entry) (rejected []int64, err error)
 }
 
 // Outcome is what a replay did.
@@ -152,8 +153,16 @@ func (q *Quarantine) finish(ctx context.Context, key string, r Retaker, out *Out
 	if err != nil || len(batch) == 0 {
 		return err
 	}
-	if err := r.Retake(ctx, batch[0].Project, key, batch); err != nil {
+	rejected, err := r.Retake(ctx, batch[0].Project, key, batch)
+	if err != nil {
 		return fmt.Errorf("replaying %d quarantine entries: %w", len(batch), err)
+	}
+	if len(rejected) > 0 {
+		out.Rejected += len(rejected)
+		where, args := (&Filter{IDs: rejected}).conditions()
+		if _, err := q.db.Exec(ctx, `UPDATE quarantine_entry SET batch = NULL WHERE batch = ?`+where, append([]any{key}, args...)...); err != nil {
+			return fault.New(fault.Transient, "releasing quarantine entries from a replay", "", err, "")
+		}
 	}
 	n, err := q.remove(ctx, "replayed", `batch = ?`, key)
 	if err != nil {

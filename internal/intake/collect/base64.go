@@ -1,0 +1,63 @@
+package collect
+
+import "errors"
+
+var errBase64 = errors.New("not base64")
+
+// base64Values maps the characters of both alphabets to their values. A space is a + that went through a form without being
+// escaped.
+var base64Values = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = byte(i)
+	}
+	t['-'], t['_'], t[' '] = 62, 63, 62
+	return t
+}()
+
+// decodeBase64 decodes b in place: the standard or the URL alphabet, with padding or without, line breaks passed over.
+func decodeBase64(b []byte) ([]byte, error) {
+	for len(b) > 0 && (b[len(b)-1] == '=' || b[len(b)-1] == '\n' || b[len(b)-1] == '\r') {
+		b = b[:len(b)-1]
+	}
+	out, i := 0, 0
+	for i+4 <= len(b) {
+		v0, v1, v2, v3 := base64Values[b[i]], base64Values[b[i+1]], base64Values[b[i+2]], base64Values[b[i+3]]
+		if v0|v1|v2|v3 == 0xff {
+			break // a line break, or wrong
+		}
+		b[out], b[out+1], b[out+2] = v0<<2|v1>>4, v1<<4|v2>>2, v2<<6|v3
+		i += 4
+		out += 3
+	}
+	var bits uint32
+	n := 0
+	for ; i < len(b); i++ {
+		if b[i] == '\n' || b[i] == '\r' {
+			continue
+		}
+		v := base64Values[b[i]]
+		if v == 0xff {
+			return nil, errBase64
+		}
+		bits = bits<<6 | uint32(v)
+		if n++; n == 4 {
+			b[out], b[out+1], b[out+2] = byte(bits>>16), byte(bits>>8), byte(bits)
+			out += 3
+			n, bits = 0, 0
+		}
+	}
+	switch n {
+	case 1:
+		return nil, errBase64
+	case 2:
+		b[out] = byte(bits >> 4)
+		out++
+	case 3:
+		b[out], b[out+1] = byte(bits>>10), byte(bits>>2)
+		out += 2
+	}
+	return b[:out], nil
+}
