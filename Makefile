@@ -1,0 +1,52 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+GO      ?= go
+DATA    ?= ./refract-data
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BIN     := bin/refract
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test deps check race unit e2e soak fuzz bench docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+build: ## build bin/refract
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/refract
+
+demo: build ## the whole way from events to SQL on this machine; leaves the service up
+	$(BIN) demo --data-dir $(DATA)
+
+test: deps check unit e2e ## everything that must pass: checks, tests with the race detector, end-to-end tests
+	@echo "all tests passed"
+
+deps: ## install what the tests need: psql, Chromium, Node.js, npm packages
+	./scripts/deps
+
+check: ## formatting, vet, staticcheck, generated documents
+	@test -z "$$(gofmt -s -l cmd internal e2e)" || { gofmt -s -l cmd internal e2e; echo "run gofmt -s -w"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+unit: ## package tests
+	$(GO) test ./cmd/... ./internal/...
+
+race: ## package tests under the race detector
+	$(GO) test -race ./internal/...
+
+e2e: build ## the real binary with real clients, killed and starved
+	$(GO) test -count=1 ./e2e/... -refract $(CURDIR)/$(BIN)
+
+soak: build ## the kill test for an hour
+	$(GO) test -count=1 -timeout 2h ./e2e/... -refract $(CURDIR)/$(BIN) -run TestKill -soak 1h
+
+fuzz: ## every fuzz target for a minute
+	./scripts/fuzz 60s
+
+bench: build ## measure and write docs/benchmarks.md
+	$(BIN) bench --write docs/benchmarks.md
+
+docs: build ## write the configuration reference
+	$(BIN) config docs > docs/configuration.md
+
+clean: ## remove what was built
+	rm -rf bin
