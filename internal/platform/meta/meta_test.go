@@ -65,3 +65,12 @@ func TestParametersAreRewrittenForPostgres(t *testing.T) {
 	require.Equal(t, `a = $1 AND b = $2`, pg.rebind(`a = ? AND b = ?`))
 	require.Equal(t, `a = ?`, (&DB{}).rebind(`a = ?`))
 }
+
+func TestTablesOfANewerVersionAreRefused(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "meta.db")
+	_, err := open(t, path).Exec(ctx, `INSERT INTO migration (name) VALUES (?)`, "9999_future.sql")
+	require.NoError(t, err)
+	_, err = Open(ctx, path)
+	require.ErrorContains(t, err, "9999_future.sql")
+}

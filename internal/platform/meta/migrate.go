@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"strings"
 
@@ -27,6 +28,9 @@ func (db *DB) migrate(ctx context.Context) error {
 		return fmt.Errorf("listing migrations: %w", err)
 	}
 	sort.Strings(names)
+	if err := db.refuseNewer(ctx, names); err != nil {
+		return err
+	}
 	for _, name := range names {
 		text, err := migrations.ReadFile(name)
 		if err != nil {
@@ -37,6 +41,25 @@ func (db *DB) migrate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// refuseNewer fails when a newer Refract has changed the tables: this one does not know what it would break.
+func (db *DB) refuseNewer(ctx context.Context, known []string) error {
+	rows, err := db.Query(ctx, `SELECT name FROM migration ORDER BY name`)
+	if err != nil {
+		return fmt.Errorf("listing applied migrations: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return fmt.Errorf("listing applied migrations: %w", err)
+		}
+		if !slices.Contains(known, "migrations/"+name) {
+			return fault.New(fault.Setup, "opening the metadata database", "", fmt.Errorf("a newer Refract has changed it (%s)", name), "run that version or a later one")
+		}
+	}
+	return rows.Err()
 }
 
 // apply runs one migration once. The insert comes first so that two processes starting together exclude each other.
