@@ -1,0 +1,156 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/refract-io/refract/internal/event"
+)
+
+const (
+	// pageBytes is about how much text a page set holds before compression. All columns' pages end at the same rows.
+	pageBytes = 1 << 20
+	// rowGroupRows and rowGroupBytes bound what a reader has to find its way in and a writer has to hold back.
+	rowGroupRows  = 1 << 16
+	rowGroupBytes = 64 << 20
+	// pageBufferBytes is above any page that is cut by pageBytes, so that the library cuts none itself.
+	pageBufferBytes = 4 << 20
+)
+
+// compression is shared: the codec pools its encoders and decoders.
+var compression = &zstd.Codec{Level: zstd.SpeedFastest}
+
+// Writer writes a segment file. It is reused with Reset.
+type Writer struct {
+	kind    event.Kind
+	file    *parquet.GenericWriter[any]
+	columns []*parquet.ColumnWriter
+	scratch []parquet.Value
+
+	written               int64
+	groupRows, groupBytes int
+	days                  []DayRange
+}
+
+// NewWriter returns a writer of segments of one kind. Reset it before use.
+func NewWriter(kind event.Kind) *Writer {
+	w := &Writer{kind: kind}
+	w.file = parquet.NewGenericWriter[any](io.Discard, schemaOf(kind),
+		parquet.CreatedBy("refract", "1", "segment"),
+		parquet.Compression(compression),
+		parquet.PageBufferSize(pageBufferBytes),
+		parquet.DefaultEncodingFor(parquet.ByteArray, &parquet.DeltaLengthByteArray),
+		parquet.DefaultEncodingFor(parquet.Int32, &parquet.DeltaBinaryPacked),
+		parquet.DefaultEncodingFor(parquet.Int64, &parquet.DeltaBinaryPacked),
+		parquet.SkipPageBounds("event_name"), parquet.SkipPageBounds("distinct_id"), parquet.SkipPageBounds("device_id"),
+		parquet.SkipPageBounds("user_id"), parquet.SkipPageBounds("insert_id"), parquet.SkipPageBounds("group_key"),
+		parquet.SkipPageBounds("properties"),
+	)
+	w.columns = w.file.ColumnWriters()
+	return w
+}
+
+// Reset begins a file.
+func (w *Writer) Reset(out io.Writer) {
+	w.file.Reset(out)
+	w.written, w.groupRows, w.groupBytes, w.days = 0, 0, 0, nil
+}
+
+// Write appends the rows in the order they are sorted in.
+func (w *Writer) Write(r *Rows) error {
+	for from := 0; from < len(r.order); {
+		to, size := from, 0
+		for to < len(r.order) && size < pageBytes {
+			size += int(r.rows[r.order[to].row].ends[numTexts-1])
+			to++
+		}
+		if err := w.writePage(r, r.order[from:to]); err != nil {
+			return fmt.Errorf("writing a page of a segment: %w", err)
+		}
+		w.groupRows += to - from
+		w.groupBytes += size
+		from = to
+		if w.groupRows >= rowGroupRows || w.groupBytes >= rowGroupBytes {
+			if err := w.file.Flush(); err != nil {
+				return fmt.Errorf("writing a row group of a segment: %w", err)
+			}
+			w.groupRows, w.groupBytes = 0, 0
+		}
+	}
+	return nil
+}
+
+func (w *Writer) writePage(r *Rows, order []key) error {
+	for column, cw := range w.columns {
+		values := w.scratch[:0]
+		switch column {
+		case 0:
+			for _, k := range order {
+				values = append(values, parquet.Int64Value(int64(r.rows[k.row].position)))
+			}
+		case 1:
+			for _, k := range order {
+				values = append(values, parquet.Int32Value(int32(r.rows[k.row].index)))
+			}
+		case 2:
+			for _, k := range order {
+				values = append(values, parquet.Int64Value(r.rows[k.row].received))
+			}
+		case 3:
+			for _, k := range order {
+				values = append(values, parquet.Int64Value(k.time))
+			}
+			w.countDays(order)
+		default:
+			t := column - firstText
+			if len(w.columns) != numColumns && t == textGroupKey {
+				t = textProperties
+			}
+			for _, k := range order {
+				values = append(values, parquet.ByteArrayValue(r.text(&r.rows[k.row], t)))
+			}
+		}
+		w.scratch = values
+		if _, err := cw.WriteRowValues(values); err != nil {
+			return err
+		}
+		if err := cw.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Writer) countDays(order []key) {
+	for _, k := range order {
+		n := len(w.days)
+		if n == 0 || k.time >= w.days[n-1].Day.EndMillis() || k.time < w.days[n-1].Day.StartMillis() {
+			w.days = append(w.days, DayRange{Day: event.DayOf(k.time), FirstRow: w.written, MinTime: k.time, MaxTime: k.time})
+			n++
+		}
+		d := &w.days[n-1]
+		d.Records++
+		d.MinTime, d.MaxTime = min(d.MinTime, k.time), max(d.MaxTime, k.time)
+		w.written++
+	}
+}
+
+// Close ends the file and returns its days. Rows that were not sorted by time give days that repeat.
+func (w *Writer) Close() ([]DayRange, error) {
+	err := w.file.Close()
+	clear(w.scratch[:cap(w.scratch)])
+	if err != nil {
+		return nil, fmt.Errorf("writing the footer of a segment: %w", err)
+	}
+	if w.written == 0 {
+		return nil, errors.New("writing a segment: it has no records")
+	}
+	return w.days, nil
+}
+
+// Records returns the number of records written since Reset.
+func (w *Writer) Records() int64 { return w.written }
