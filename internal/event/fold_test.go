@@ -51,6 +51,7 @@ func TestOperationsOnAProfile(t *testing.T) {
 		{"$append pushes", `{"a":[]}`, []string{`{"$append":{"a":1}}`, `{"$append":{"a":1}}`, `{"$append":{"a":[2]}}`}, `{"a":[1,1,[2]]}`},
 		{"$append creates", ``, []string{`{"$append":{"a":"x"}}`}, `{"a":["x"]}`},
 		{"$append leaves what is no list alone", `{"a":{}}`, []string{`{"$append":{"a":1}}`}, `{"a":{}}`},
+		{"$append leaves its neighbours alone", `{"a":[],"b":2,"c":[3],"d":4}`, []string{`{"$append":{"a":"longer than what follows","c":5}}`}, `{"a":["longer than what follows"],"b":2,"c":[3,5],"d":4}`},
 		{"$append ends at the size of a list", `{"a":` + big256 + `}`, []string{`{"$append":{"a":"xx"}}`}, `{"a":` + big256 + `}`},
 		{"$remove takes all of a value", `{"a":[1,"x",1.0,"\u0078"]}`, []string{`{"$remove":{"a":1}}`, `{"$remove":{"a":"x"}}`}, `{"a":[]}`},
 		{"$remove of what is not there", `{"a":[1]}`, []string{`{"$remove":{"a":2,"b":1}}`}, `{"a":[1]}`},
@@ -79,6 +80,15 @@ func TestOperationsOnAProfile(t *testing.T) {
 			require.Equal(t, c.want, string(got))
 		})
 	}
+}
+
+func TestAFoldKeepsNoReferenceToAnOperation(t *testing.T) {
+	var fold ProfileFold
+	require.NoError(t, fold.Reset([]byte(`{"a":1}`)))
+	r := op(KindGroup, 0, `{"$set":{"a":"new"}}`)
+	require.NoError(t, fold.Apply(&r))
+	clear(r.Properties)
+	require.Equal(t, `{"a":"new"}`, string(fold.Properties(nil)))
 }
 
 func TestLastSeenIsTheTimeOfTheLastOperation(t *testing.T) {

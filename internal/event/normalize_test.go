@@ -75,6 +75,8 @@ func TestPropertiesAreKeptAsTheyAreWritten(t *testing.T) {
 		{"none", ``, `{}`, nil},
 		{"in their order with their spelling", `"b":1.0,"a":"\u0041\/","c":[1,2]`, `{"b":1.0,"a":"\u0041\/","c":[1,2]}`, nil},
 		{"without white space between the parts", "\n \"a\" : 1 ,\n\"b\": { \"x y\" : [ 1 ] } ,\"c\":2", `{"a":1,"b":{"x y":[1]},"c":2}`, nil},
+		{"white space around some of them", `"a":1,"b":2,"c": 3,"d":4, "e":5 ,"f":6`, `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}`, nil},
+		{"those around a lifted one", `"a":1,"time":1777593600,"b":2,"c":3,"token":"T"`, `{"a":1,"b":2,"c":3}`, nil},
 		{"null values", `"a":null`, `{"a":null}`, nil},
 		{"the last of a repeated key", `"a":1,"b":2,"a":3`, `{"b":2,"a":3}`, nil},
 		{"the last of a key repeated in another spelling", `"a":1,"b":2,"\u0061":3`, `{"b":2,"\u0061":3}`, nil},
@@ -399,16 +401,17 @@ func checkRecord(t require.TestingT, rec *Record, p Policy) {
 }
 
 // checkPathsAgree takes the event by the plain way and the careful one, which
-// must not differ wherever the plain one is open.
-func checkPathsAgree(t require.TestingT, b *Batch, p Policy) {
+// must not differ wherever the plain one is open, and reports whether it is.
+func checkPathsAgree(t require.TestingT, b *Batch, p Policy) bool {
 	var plain, careful Normalizer
 	plain.properties = []byte{'{'}
 	if !plain.copyPlain(&b.scanner, &p) {
-		return
+		return false
 	}
 	require.NoError(t, careful.copyCarefully(&b.scanner, &p))
 	require.Equal(t, string(careful.properties), string(plain.properties))
 	require.Equal(t, careful.lifted, plain.lifted)
+	return true
 }
 
 func TestNormalizedEventsKeepTheirPromises(t *testing.T) {
@@ -428,6 +431,29 @@ func TestNormalizedEventsKeepTheirPromises(t *testing.T) {
 		p := rapid.SampledFrom(policies).Draw(t, "policy")
 		checkNormalize(t, []byte(`{"event":"e","properties":`+properties+`}`), p)
 	})
+}
+
+// Keys without escapes, so that the plain way is open.
+func TestThePlainWayAgreesWithTheCarefulOne(t *testing.T) {
+	names := append([]string{"a", "b", "c", "plan", "$os", "a longer name", "a longer name too", "ä"}, reservedList...)
+	open := 0
+	rapid.Check(t, func(t *rapid.T) {
+		g := jsonGen{t, rapid.Bool().Draw(t, "spaces")}
+		var parts []string
+		for range rapid.IntRange(0, 8).Draw(t, "members") {
+			value := rapid.SampledFrom([]string{"1.10", `"x"`, `{"k":[1]}`, "null", `"\u0041"`}).Draw(t, "value")
+			parts = append(parts, g.space()+`"`+rapid.SampledFrom(names).Draw(t, "name")+`"`+g.space()+":"+g.space()+value+g.space())
+		}
+		var b Batch
+		b.Reset([]byte(`{"event":"e","properties":{`+strings.Join(parts, ",")+`}}`), "properties")
+		require.True(t, b.Next())
+		require.NoError(t, b.Err())
+		p := rapid.SampledFrom([]Policy{TrackPolicy(testNow, Simplified), ImportPolicy(testNow, Simplified, true)}).Draw(t, "policy")
+		if checkPathsAgree(t, &b, p) {
+			open++
+		}
+	})
+	require.NotZero(t, open)
 }
 
 func FuzzNormalize(f *testing.F) {

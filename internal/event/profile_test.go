@@ -100,6 +100,7 @@ func TestUpdatesThatCannotBeTaken(t *testing.T) {
 		{"no group key", `{"$group_id":"a","$set":{}}`, KindGroup, "$group_key", `$group_key, missing or empty`},
 		{"no group id", `{"$group_key":"a","$set":{}}`, KindGroup, "$group_id", `$group_id, missing or empty`},
 		{"no operator", user(`"$sett":{}`), KindProfile, "", `update is invalid: must have one of $set, $set_once, $add, $union, $append, $remove, $unset, $delete`},
+		{"a good operator before a bad one", user(`"$set":{"a":1},"$add":{"a":"x"}`), KindProfile, "$add.a", `'$add.a' is invalid: must be a number`},
 		{"$append for groups", `{"$group_key":"a","$group_id":"b","$append":{"a":1}}`, KindGroup, "$append", `'$append' is invalid: is not supported for groups`},
 		{"$set of no object", user(`"$set":["a"]`), KindProfile, "$set", `'$set' is invalid: must be an object`},
 		{"$remove of no object", user(`"$remove":"a"`), KindProfile, "$remove", `'$remove' is invalid: must be an object`},
