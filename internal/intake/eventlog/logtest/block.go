@@ -2,6 +2,7 @@ package logtest
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 
 	"github.com/refract-io/refract/internal/event"
@@ -10,27 +11,19 @@ import (
 
 // Block returns a block of count event records whose insert ids are "<name>-<index>".
 func Block(project int64, name string, count int) eventlog.Block {
-	var e eventlog.Encoder
-	for i := range count {
-		id := fmt.Sprintf("%s-%d", name, i)
-		err := e.Append(&event.Record{
+	records := make([]event.Record, count)
+	for i := range records {
+		records[i] = event.Record{
 			Kind:       event.KindEvent,
 			Time:       1_700_000_000_000 + int64(i),
 			Received:   1_700_000_000_500,
 			Name:       []byte("Page View"),
 			DistinctID: []byte("user"),
-			InsertID:   []byte(id),
+			InsertID:   fmt.Appendf(nil, "%s-%d", name, i),
 			Properties: fmt.Appendf(nil, `{"page":"/pricing","n":%d}`, i),
-		})
-		if err != nil {
-			panic(fmt.Sprintf("logtest: encoding a small record: %v", err))
 		}
 	}
-	data, err := e.Finish(nil)
-	if err != nil {
-		panic(fmt.Sprintf("logtest: encoding a small block: %v", err))
-	}
-	return eventlog.Block{Project: project, Count: count, Data: data}
+	return encode(project, records)
 }
 
 // InsertIDs returns the insert ids of the block's records.
@@ -43,21 +36,29 @@ func InsertIDs(b *eventlog.Block) ([]string, error) {
 	return ids, err
 }
 
-// noise returns a block of one record of that many bytes, which don't compress.
-func noise(seed int64, bytes int) eventlog.Block {
-	r := rand.New(rand.NewPCG(uint64(seed), 1))
+// Noise returns a block of project 1 with one record that has the name as its insert id and that many bytes which don't compress.
+// The same arguments give the same block.
+func Noise(name string, bytes int) eventlog.Block {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	r := rand.New(rand.NewPCG(h.Sum64(), 1))
 	properties := make([]byte, bytes)
 	for i := range properties {
 		properties[i] = byte(r.Uint32())
 	}
+	return encode(1, []event.Record{{Kind: event.KindEvent, InsertID: []byte(name), Properties: properties}})
+}
+
+func encode(project int64, records []event.Record) eventlog.Block {
 	var e eventlog.Encoder
-	err := e.Append(&event.Record{Kind: event.KindEvent, Properties: properties})
-	if err != nil {
-		panic(fmt.Sprintf("logtest: encoding a record: %v", err))
+	for i := range records {
+		if err := e.Append(&records[i]); err != nil {
+			panic(fmt.Sprintf("logtest: encoding a record: %v", err))
+		}
 	}
 	data, err := e.Finish(nil)
 	if err != nil {
 		panic(fmt.Sprintf("logtest: encoding a block: %v", err))
 	}
-	return eventlog.Block{Project: 1, Count: 1, Data: data}
+	return eventlog.Block{Project: project, Count: len(records), Data: data}
 }

@@ -318,7 +318,7 @@ func testLarge(t *testing.T, ctx context.Context, log eventlog.Log) {
 	const blocks = 1500
 	big := make([]eventlog.Block, 0, 12)
 	for i := range cap(big) {
-		big = append(big, mustAppend(t, ctx, log, noise(int64(i), 1<<20)))
+		big = append(big, mustAppend(t, ctx, log, Noise(fmt.Sprint("n", i), 1<<20)))
 	}
 	var wg sync.WaitGroup
 	for c := range 4 {
