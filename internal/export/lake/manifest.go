@@ -1,0 +1,168 @@
+package lake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/fault"
+)
+
+// ManifestFormat is the version of the manifest's own form, RowFormat that of the rows it counts.
+const (
+	ManifestFormat = 1
+	RowFormat      = "json/1"
+)
+
+// Object is a data object as a manifest names it.
+type Object struct {
+	Key string `json:"key"`
+	// Day is the event day of all its rows, as 2026-05-01; empty in a snapshot.
+	Day string `json:"day,omitempty"`
+	// Rows is at least 1.
+	Rows int64 `json:"rows"`
+	// Bytes and SHA256 (hexadecimal) are of the object as stored.
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// MinPosition and MaxPosition bound the log positions of the rows; absent in a snapshot.
+	MinPosition uint64 `json:"min_position,omitempty"`
+	MaxPosition uint64 `json:"max_position,omitempty"`
+}
+
+// Totals sums up what a run wrote.
+type Totals struct {
+	Rows    int64 `json:"rows"`
+	Bytes   int64 `json:"bytes"`
+	Objects int   `json:"objects"`
+	Days    int   `json:"days"`
+	// Long counts rows whose properties exceed 16 KiB, which Redshift Spectrum may cut (Redshift quotas: string values in JSON
+	// files). They are written whole.
+	Long int64 `json:"long_properties,omitempty"`
+	// Reduced counts rows whose properties exceed a varchar's 65,535 bytes. They are written without their largest properties,
+	// and whole in the oversize objects.
+	Reduced int64 `json:"reduced_properties,omitempty"`
+}
+
+// Manifest names exactly the objects of one run. It carries no time, so that a repeated run writes the same manifest.
+type Manifest struct {
+	Format    int    `json:"format"`
+	RowFormat string `json:"row_format"`
+	Pipeline  string `json:"pipeline"`
+	Name      string `json:"name"`
+	Project   int64  `json:"project_id"`
+	Source    string `json:"data_source"`
+	Table     string `json:"table"`
+	Window    Window `json:"window"`
+	// FirstDay and LastDay narrow the event days; empty for no bound.
+	FirstDay string `json:"from_date,omitempty"`
+	LastDay  string `json:"to_date,omitempty"`
+	// Location is a snapshot's folder, as the catalog has it.
+	Location string   `json:"location,omitempty"`
+	Totals   Totals   `json:"totals"`
+	Data     []Object `json:"data"`
+	// Oversize objects hold the rows that Totals.Reduced counts, whole, in the order of the data.
+	Oversize []Object `json:"oversize,omitempty"`
+}
+
+// Sum sets the totals from the data objects. Long and Reduced stay as they are.
+func (m *Manifest) Sum() {
+	m.Totals.Rows, m.Totals.Bytes, m.Totals.Objects, m.Totals.Days = 0, 0, len(m.Data), 0
+	day := ""
+	for _, o := range m.Data {
+		m.Totals.Rows += o.Rows
+		m.Totals.Bytes += o.Bytes
+		if o.Day != day {
+			day = o.Day
+			m.Totals.Days++
+		}
+	}
+}
+
+// Days returns the event days that the manifest's objects belong to, ascending.
+func (m *Manifest) Days() ([]event.Day, error) {
+	var days []event.Day
+	for _, o := range m.Data {
+		d, err := event.ParseDay(o.Day)
+		if err != nil {
+			return nil, fmt.Errorf("reading the manifest of pipeline %s: %w", m.Pipeline, err)
+		}
+		if len(days) == 0 || days[len(days)-1] != d {
+			days = append(days, d)
+		}
+	}
+	return days, nil
+}
+
+// WriteManifest stores the manifest under its key.
+func WriteManifest(ctx context.Context, b bucket.Bucket, l Layout, m *Manifest) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(m); err != nil {
+		return fmt.Errorf("encoding the manifest of pipeline %s: %w", m.Pipeline, err)
+	}
+	key := l.ManifestKey(m.Window)
+	_, err := b.Put(ctx, key, bytes.NewReader(text.Bytes()), int64(text.Len()), bucket.PutOptions{ContentType: "application/json"})
+	if err != nil {
+		return fmt.Errorf("writing manifest %s: %w", b.Location(key), err)
+	}
+	return nil
+}
+
+// ReadManifest reads the manifest of a run. It returns bucket.ErrNotFound when there is none.
+func ReadManifest(ctx context.Context, b bucket.Bucket, l Layout, w Window) (*Manifest, error) {
+	return readManifest(ctx, b, l.ManifestKey(w))
+}
+
+func readManifest(ctx context.Context, b bucket.Bucket, key string) (*Manifest, error) {
+	body, _, err := b.Get(ctx, key)
+	if err != nil {
+		if errors.Is(err, bucket.ErrNotFound) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("opening manifest %s: %w", b.Location(key), err)
+	}
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fault.New(fault.Transient, "reading manifest", b.Location(key), err, "")
+	}
+	m := new(Manifest)
+	if err := json.Unmarshal(text, m); err != nil {
+		return nil, fault.New(fault.Setup, "reading manifest", b.Location(key), err, "it was changed by someone else: restore or delete it")
+	}
+	if m.Format != ManifestFormat {
+		return nil, fault.New(fault.Setup, "reading manifest", b.Location(key), fmt.Errorf("format %d is unknown", m.Format), "a newer version wrote it: use that one")
+	}
+	return m, nil
+}
+
+// Manifests calls fn with the manifests of a pipeline in the order of their windows.
+func Manifests(ctx context.Context, b bucket.Bucket, l Layout, fn func(*Manifest) error) error {
+	for o, err := range b.List(ctx, l.ManifestDir()) {
+		if err != nil {
+			return fmt.Errorf("listing manifests in %s: %w", b.Location(l.ManifestDir()), err)
+		}
+		if !strings.HasSuffix(o.Key, ".json") {
+			continue
+		}
+		m, err := readManifest(ctx, b, o.Key)
+		if errors.Is(err, bucket.ErrNotFound) {
+			continue // removed since the listing, with the snapshot it described
+		}
+		if err != nil {
+			return err
+		}
+		if err := fn(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}

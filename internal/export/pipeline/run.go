@@ -1,0 +1,99 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/intake/eventlog"
+	"github.com/refract-io/refract/internal/intake/store"
+	"github.com/refract-io/refract/internal/platform/fault"
+)
+
+// RunState is a run's state; the words are those of Mixpanel's pipeline status API.
+type RunState string
+
+const (
+	// Pending runs have their window and wait for a worker.
+	Pending RunState = "pending"
+	Running RunState = "running"
+	// Retried runs met a transient error and wait to be tried again.
+	Retried   RunState = "retried"
+	Succeeded RunState = "succeeded"
+	// Failed runs need the user. They are taken up again at the pipeline's next turn, and at once by run and resume.
+	Failed RunState = "failed"
+	// Canceled runs were stopped by pause or cancel. Resume takes the same window up again.
+	Canceled RunState = "canceled"
+	// TimedOut runs took longer than an attempt may. They are taken up again like failed ones.
+	TimedOut RunState = "timed_out"
+)
+
+// RunError is why the last attempt of a run that did not succeed ended.
+type RunError struct {
+	Class     string `json:"class"`
+	Operation string `json:"operation,omitempty"`
+	Object    string `json:"object,omitempty"`
+	Message   string `json:"message"`
+	Hint      string `json:"hint,omitempty"`
+}
+
+func runError(err error) RunError {
+	e := RunError{Class: fault.ClassOf(err).String(), Message: err.Error()}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		e.Operation, e.Object, e.Hint = f.Op, f.Object, f.Hint
+	}
+	return e
+}
+
+// Run is one window of a pipeline and what became of it. A window that fails is tried again in the same run, so a pipeline has
+// no gap and no overlap whatever happens.
+type Run struct {
+	Pipeline string
+	// Number counts the runs of the pipeline from 1.
+	Number int64
+	State  RunState
+	// After and UpTo bound the log positions of the window: (After, UpTo].
+	After, UpTo eventlog.Position
+	// Attempts counts how often the run was begun.
+	Attempts int
+	// Created, Started and Finished are when the window was fixed, and when the last attempt began and ended.
+	Created, Started, Finished time.Time
+	// Totals are what the run published; zero until it succeeded.
+	Totals lake.Totals
+	// Superseded is when a later run replaced this one's snapshot, whose objects go after a grace period.
+	Superseded time.Time
+	// Error is the last attempt's that failed, if any. It stays when a later attempt succeeds.
+	Error *RunError
+}
+
+// window returns what the run reads.
+func (r *Run) window(d *Definition) store.Window {
+	return store.Window{Project: d.Project, Kind: d.Source.Kind(), After: r.After, UpTo: r.UpTo, FirstDay: d.From, LastDay: d.To}
+}
+
+// name identifies the run's objects.
+func (r *Run) name() lake.Window { return lake.Window{After: uint64(r.After), UpTo: uint64(r.UpTo)} }
+
+// MarshalJSON writes the run as the API and the CLI show it.
+func (r *Run) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Number   int64             `json:"number"`
+		State    RunState          `json:"state"`
+		After    eventlog.Position `json:"after_position"`
+		UpTo     eventlog.Position `json:"upto_position"`
+		Attempts int               `json:"attempts"`
+		Created  time.Time         `json:"created"`
+		Started  *time.Time        `json:"started,omitempty"`
+		Finished *time.Time        `json:"finished,omitempty"`
+		lake.Totals
+		Error *RunError `json:"error,omitempty"`
+	}{r.Number, r.State, r.After, r.UpTo, r.Attempts, r.Created, optional(r.Started), optional(r.Finished), r.Totals, r.Error})
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,114 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/platform/bucket"
+)
+
+// DayCount is how many rows of an event day three witnesses count. They agree unless someone changed the objects.
+type DayCount struct {
+	// Day is 0 for a snapshot.
+	Day event.Day
+	// Runs is the sum of the run history, Manifests that of the manifests, Objects the lines in the objects that they name.
+	Runs, Manifests, Objects int64
+}
+
+// Counts are a pipeline's exported rows.
+type Counts struct {
+	// Days are ascending.
+	Days []DayCount
+	// Stray are objects of the pipeline below the table that no manifest names: those of a run under way, or leavings.
+	Stray []string
+}
+
+// Verify counts a pipeline's rows per event day in the run history and in the manifests and, when deep, reads every object and
+// counts its lines. Without deep, Objects is what the manifests say of the objects that are there.
+func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bool) (*Counts, error) {
+	counts := map[event.Day]*DayCount{}
+	day := func(d event.Day) *DayCount {
+		if counts[d] == nil {
+			counts[d] = &DayCount{Day: d}
+		}
+		return counts[d]
+	}
+	days, err := s.Days(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	for d, t := range days {
+		day(d).Runs += t.Rows
+	}
+	there := map[string]bool{}
+	layout := p.Layout()
+	for o, err := range b.List(ctx, layout.TableDir()) {
+		if err != nil {
+			return nil, fmt.Errorf("listing %s: %w", b.Location(layout.TableDir()), err)
+		}
+		if layout.Owns(o.Key) {
+			there[o.Key] = true
+		}
+	}
+	count := func(m *lake.Manifest) error {
+		for _, o := range m.Data {
+			var d event.Day
+			if o.Day != "" {
+				var err error
+				if d, err = event.ParseDay(o.Day); err != nil {
+					return err
+				}
+			}
+			c := day(d)
+			c.Manifests += o.Rows
+			if !there[o.Key] {
+				continue
+			}
+			delete(there, o.Key)
+			rows := o.Rows
+			if deep {
+				var err error
+				if rows, err = lake.CountRows(ctx, b, o.Key); err != nil {
+					return err
+				}
+			}
+			c.Objects += rows
+		}
+		return nil
+	}
+	if err := eachPublished(ctx, b, p, count); err != nil {
+		return nil, err
+	}
+	all := &Counts{}
+	for _, c := range counts {
+		all.Days = append(all.Days, *c)
+	}
+	slices.SortFunc(all.Days, func(a, b DayCount) int { return int(a.Day) - int(b.Day) })
+	for key := range there {
+		all.Stray = append(all.Stray, key)
+	}
+	slices.Sort(all.Stray)
+	return all, nil
+}
+
+// eachPublished calls fn with the manifests that make up the table: all that are published, or a snapshot's newest.
+func eachPublished(ctx context.Context, b bucket.Bucket, p *Pipeline, fn func(*lake.Manifest) error) error {
+	var newest *lake.Manifest
+	err := lake.Manifests(ctx, b, p.Layout(), func(m *lake.Manifest) error {
+		if m.Window.UpTo > uint64(p.Published) {
+			return nil // its run has not ended
+		}
+		if p.Source.Snapshot() {
+			newest = m
+			return nil
+		}
+		return fn(m)
+	})
+	if err == nil && newest != nil {
+		err = fn(newest)
+	}
+	return err
+}

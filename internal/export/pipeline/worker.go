@@ -1,0 +1,285 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/refract-io/refract/internal/catalog"
+	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/intake/eventlog"
+	"github.com/refract-io/refract/internal/intake/store"
+	"github.com/refract-io/refract/internal/platform/bucket"
+)
+
+// Destinations opens what definitions name. Both methods are called once per attempt, by several goroutines at a time. Errors
+// carry a fault class: an unknown bucket is setup.
+type Destinations interface {
+	Bucket(ctx context.Context, d *Definition) (bucket.Bucket, error)
+	Catalog(ctx context.Context, d *Definition) (catalog.Catalog, error)
+}
+
+// Attacher makes a warehouse see a catalog database: the external schema mp_json_export. It is called after a pipeline's first
+// publication and again with growing pauses while it fails; it must be idempotent. Its errors do not stop exports.
+type Attacher interface {
+	Attach(ctx context.Context, d *Definition, database string) error
+}
+
+// Config is what a worker works with. Zero fields below the line get the defaults named beside them.
+type Config struct {
+	Store        *Store
+	Reader       store.Reader
+	Destinations Destinations
+	Projects     Projects
+	Attacher     Attacher // may be nil
+
+	Logger *slog.Logger
+	// Owner names the worker in leases. Give a name that is stable over restarts where only one worker can exist, so that it takes
+	// up what it left without waiting for the lease to expire. Random by default.
+	Owner string
+	// Runs bounds the runs at work at a time: 8. As many as a quarter of it, at least one more, are kept for runs that failed
+	// before, which therefore never take a place from healthy ones.
+	Runs int
+	// MaxRecords is about how many records a window holds: 2,000,000.
+	MaxRecords int64
+	// AttemptTimeout bounds an attempt at a run: 1 hour.
+	AttemptTimeout time.Duration
+	// LeaseTTL is how long a dead worker's pipelines wait: 15 seconds.
+	LeaseTTL time.Duration
+	// Poll is how often changes made by other processes are looked for: 1 second.
+	Poll time.Duration
+	// Grace is how long a snapshot stays readable after it was replaced: 15 minutes. Negative is none.
+	Grace time.Duration
+	// FailedPause is how long a continuous pipeline waits after a failure that needs the user: 5 minutes.
+	FailedPause time.Duration
+	// Backoff returns the pause after the attempt-th failure that passes by itself: from 1 second doubling to 5 minutes.
+	Backoff func(attempt int) time.Duration
+	Writer  lake.WriterOptions
+	// Now tells the time.
+	Now func() time.Time
+}
+
+func (c *Config) complete() {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	set(&c.AttemptTimeout, time.Hour)
+	set(&c.LeaseTTL, 15*time.Second)
+	set(&c.Poll, time.Second)
+	set(&c.Grace, 15*time.Minute)
+	set(&c.FailedPause, 5*time.Minute)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Owner == "" {
+		c.Owner = randomID()
+	}
+	if c.Runs == 0 {
+		c.Runs = 8
+	}
+	if c.MaxRecords == 0 {
+		c.MaxRecords = 2_000_000
+	}
+	if c.Backoff == nil {
+		c.Backoff = backoff
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+func backoff(attempt int) time.Duration {
+	return min(time.Second<<min(max(attempt-1, 0), 20), 5*time.Minute)
+}
+
+// Worker schedules and runs pipelines. One process has one; several processes may share the work.
+type Worker struct {
+	Config
+	publisher *lake.Publisher
+	healthy   chan struct{}
+	retries   chan struct{}
+	done      chan struct{} // a turn ended
+
+	mu     sync.Mutex
+	active map[string]bool
+	// idle remembers, per pipeline, the sealed position up to which there was nothing for it.
+	idle map[string]eventlog.Position
+	// pauses keeps housekeeping that failed from being repeated at once.
+	pauses map[string]time.Time
+	pins   map[string]pin
+}
+
+type pin struct {
+	run     int64
+	release func()
+}
+
+// NewWorker returns a worker. Call Recover before anything merges or removes segments, then Run.
+func NewWorker(c Config) *Worker {
+	c.complete()
+	c.Store.now = c.Now
+	return &Worker{
+		Config: c, publisher: lake.NewPublisher(c.Now),
+		healthy: make(chan struct{}, c.Runs), retries: make(chan struct{}, max(1, c.Runs/4)), done: make(chan struct{}, 1),
+		active: map[string]bool{}, idle: map[string]eventlog.Position{}, pauses: map[string]time.Time{}, pins: map[string]pin{},
+	}
+}
+
+// Recover pins the segmentation of every run that was begun and not finished.
+func (w *Worker) Recover(ctx context.Context) error {
+	runs, err := w.Store.openRuns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		p, err := w.Store.Get(ctx, run.Pipeline)
+		if err != nil {
+			return err
+		}
+		w.pin(&p.Definition, run)
+	}
+	return nil
+}
+
+// Run works until ctx ends, and returns when every run has stopped. Runs that ctx interrupts are taken up by the next worker.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.Recover(ctx); err != nil {
+		return err
+	}
+	var turns sync.WaitGroup
+	defer turns.Wait()
+	for {
+		changed := w.Store.Changed()
+		wait := w.Poll
+		sealed, err := w.Reader.Sealed(ctx)
+		if err == nil {
+			wait, err = w.pass(ctx, sealed, func(c candidate, slot chan struct{}) bool {
+				select {
+				case slot <- struct{}{}:
+				default:
+					return false // the end of a turn wakes the loop
+				}
+				turns.Go(func() {
+					w.turn(ctx, c, sealed)
+					<-slot
+					w.leave(c.ID)
+					select {
+					case w.done <- struct{}{}:
+					default:
+					}
+				})
+				return true
+			})
+		}
+		if err != nil && ctx.Err() == nil {
+			w.Logger.Warn("looking for due pipelines failed", "error", err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-changed:
+		case <-w.done:
+		case <-w.Reader.SealedAfter(sealed):
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// RunOnce gives every pipeline that is due one turn, one after the other, and returns how many did something. Tests and commands
+// that wait for an export call it until it returns 0.
+func (w *Worker) RunOnce(ctx context.Context) (int, error) {
+	sealed, err := w.Reader.Sealed(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var due []candidate
+	_, err = w.pass(ctx, sealed, func(c candidate, _ chan struct{}) bool {
+		due = append(due, c)
+		return true
+	})
+	n := 0
+	for _, c := range due {
+		if w.turn(ctx, c, sealed) {
+			n++
+		}
+		w.leave(c.ID)
+	}
+	return n, errors.Join(err, ctx.Err())
+}
+
+// pass starts a turn for every pipeline that may have something to do and returns how long nothing else can become due.
+func (w *Worker) pass(ctx context.Context, sealed eventlog.Position, start func(candidate, chan struct{}) bool) (time.Duration, error) {
+	now := w.Now()
+	due, err := w.Store.candidates(ctx, w.Owner, now, now.Add(w.Poll), now.Add(-max(w.Grace, 0)))
+	if err != nil {
+		return w.Poll, err
+	}
+	wait := w.Poll
+	for _, c := range due {
+		if until := c.Next.Sub(now); until > 0 && c.State == Active && !c.attach && !c.collect {
+			wait = min(wait, until)
+			continue
+		}
+		if !w.enter(c, sealed, now) {
+			continue
+		}
+		slot := w.healthy
+		if c.open {
+			slot = w.retries
+		}
+		if !start(c, slot) {
+			w.leave(c.ID)
+		}
+	}
+	return wait, nil
+}
+
+// enter marks the pipeline as at work, unless it is already or is known to have nothing to do.
+func (w *Worker) enter(c candidate, sealed eventlog.Position, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.active[c.ID] || w.pauses[c.ID].After(now) && (c.State == Cancelled || c.collect) {
+		return false
+	}
+	if c.Frequency == Continuous && !c.open && !c.attach && !c.collect && w.idle[c.ID] == sealed && sealed > 0 {
+		return false
+	}
+	w.active[c.ID] = true
+	return true
+}
+
+func (w *Worker) leave(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.active, id)
+}
+
+// pin keeps the run's segments as they are until unpin.
+func (w *Worker) pin(d *Definition, run *Run) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old, pinned := w.pins[d.ID]
+	if pinned && old.run == run.Number {
+		return
+	}
+	w.pins[d.ID] = pin{run.Number, w.Reader.Pin(d.Project, run.After, run.UpTo)}
+	if pinned {
+		old.release()
+	}
+}
+
+func (w *Worker) unpin(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p, ok := w.pins[id]; ok {
+		p.release()
+		delete(w.pins, id)
+	}
+}

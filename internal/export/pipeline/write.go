@@ -1,0 +1,186 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/refract-io/refract/internal/catalog"
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/transform"
+	"github.com/refract-io/refract/internal/intake/store"
+	"github.com/refract-io/refract/internal/platform/bucket"
+)
+
+// write makes an attempt: objects, manifest, catalog. A manifest that an earlier attempt has written says that the objects are
+// complete; they are not written again then.
+func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run) (*lake.Manifest, error) {
+	b, err := w.Destinations.Bucket(ctx, &p.Definition)
+	if err != nil {
+		return nil, fmt.Errorf("opening bucket %s: %w", p.Bucket, err)
+	}
+	c, err := w.Destinations.Catalog(ctx, &p.Definition)
+	if err != nil {
+		return nil, fmt.Errorf("opening the catalog of database %s: %w", p.Database, err)
+	}
+	layout := p.Layout()
+	var m *lake.Manifest
+	if run.Attempts > 1 {
+		if m, err = lake.ReadManifest(ctx, b, layout, run.name()); err != nil && !errors.Is(err, bucket.ErrNotFound) {
+			return nil, err
+		}
+	}
+	written := m == nil
+	if written {
+		if m, err = w.writeObjects(ctx, b, p, run); err != nil {
+			return nil, err
+		}
+	}
+	if run.Attempts > 1 {
+		days, err := w.days(ctx, p, run)
+		if err != nil {
+			return nil, err
+		}
+		if err := lake.Sweep(ctx, b, layout, run.name(), days, m); err != nil {
+			return nil, err
+		}
+	}
+	if p.Source.Snapshot() {
+		m.Location = b.Location(layout.VersionDir(run.name()))
+	}
+	if written && (len(m.Data) > 0 || p.Source.Snapshot()) {
+		if err := lake.WriteManifest(ctx, b, layout, m); err != nil {
+			return nil, err
+		}
+	}
+	table := lake.Table{Database: p.Database, Name: p.Table, Columns: columns(&p.Definition), Root: b.Location(layout.TableDir())}
+	if p.Source.Snapshot() {
+		table.Location = m.Location
+		return m, w.publisher.PublishVersion(ctx, c, table)
+	}
+	table.Partitioned, table.Location = true, table.Root
+	days, err := m.Days()
+	if err != nil {
+		return nil, err
+	}
+	return m, w.publisher.PublishDays(ctx, c, table, days)
+}
+
+func columns(d *Definition) []catalog.Column {
+	switch d.Source {
+	case People:
+		return transform.ProfileColumns()
+	case Identities:
+		return transform.IdentityColumns()
+	default:
+		return transform.EventColumns(d.Milliseconds)
+	}
+}
+
+// writeObjects writes the rows of the run's window.
+func (w *Worker) writeObjects(ctx context.Context, b bucket.Bucket, p *Pipeline, run *Run) (*lake.Manifest, error) {
+	layout := p.Layout()
+	out := lake.NewWriter(ctx, b, layout, run.name(), w.Writer)
+	whole := &oversize{ctx: ctx, bucket: b, layout: layout, window: run.name(), options: w.Writer}
+	rows := &transform.Rows{Milliseconds: p.Milliseconds, Whole: whole.add}
+	err := w.scan(ctx, p, run, rows, out)
+	if err != nil {
+		out.Abort()
+		whole.abort()
+		return nil, err
+	}
+	data, err := out.Close()
+	if err != nil {
+		whole.abort()
+		return nil, err
+	}
+	kept, err := whole.close()
+	if err != nil {
+		return nil, err
+	}
+	m := &lake.Manifest{
+		Format: lake.ManifestFormat, RowFormat: lake.RowFormat, Pipeline: p.ID, Name: p.Name, Project: p.Project, Source: string(p.Source),
+		Table: p.Table, Window: run.name(), FirstDay: dayText(p.From), LastDay: dayText(p.To), Data: data, Oversize: kept,
+	}
+	m.Sum()
+	m.Totals.Long, m.Totals.Reduced = rows.Long, rows.Reduced
+	return m, nil
+}
+
+func (w *Worker) scan(ctx context.Context, p *Pipeline, run *Run, rows *transform.Rows, out *lake.Writer) error {
+	layout := p.Layout()
+	switch p.Source {
+	case People:
+		if err := out.Begin(layout.VersionDir(run.name()), ""); err != nil {
+			return err
+		}
+		return w.Reader.ScanProfiles(ctx, p.Project, run.UpTo, func(distinctID, properties []byte) error {
+			row, err := rows.AppendProfile(out.Buffer(), distinctID, properties)
+			if err != nil {
+				return err
+			}
+			return out.Commit(row, 0)
+		})
+	case Identities:
+		if err := out.Begin(layout.VersionDir(run.name()), ""); err != nil {
+			return err
+		}
+		return w.Reader.ScanIdentities(ctx, p.Project, run.UpTo, func(distinctID, resolved []byte) error {
+			return out.Commit(rows.AppendIdentity(out.Buffer(), distinctID, resolved), 0)
+		})
+	}
+	var day event.Day
+	first := true
+	return w.Reader.Scan(ctx, run.window(&p.Definition), func(b *store.Batch) error {
+		if first || b.Day != day {
+			first, day = false, b.Day
+			if err := out.Begin(layout.DayDir(day), day.String()); err != nil {
+				return err
+			}
+		}
+		for i := range b.Len {
+			row, err := rows.AppendEvent(out.Buffer(), b, i)
+			if err != nil {
+				return err
+			}
+			if err := out.Commit(row, b.Position[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// oversize keeps the rows that were reduced, whole. Most runs have none and open no writer.
+type oversize struct {
+	ctx     context.Context
+	bucket  bucket.Bucket
+	layout  lake.Layout
+	window  lake.Window
+	options lake.WriterOptions
+	out     *lake.Writer
+}
+
+func (o *oversize) add(row []byte, position uint64) error {
+	if o.out == nil {
+		o.out = lake.NewWriter(o.ctx, o.bucket, o.layout, o.window, o.options)
+		if err := o.out.Begin(o.layout.OversizeDir(), ""); err != nil {
+			return err
+		}
+	}
+	return o.out.Commit(append(o.out.Buffer(), row...), position)
+}
+
+func (o *oversize) close() ([]lake.Object, error) {
+	if o.out == nil {
+		return nil, nil
+	}
+	return o.out.Close()
+}
+
+func (o *oversize) abort() {
+	if o.out != nil {
+		o.out.Abort()
+	}
+}
