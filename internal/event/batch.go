@@ -114,7 +114,7 @@ func (b *Batch) unreadable(err *SyntaxError) {
 
 func (b *Batch) nextElement() {
 	s, start := &b.scanner, b.pos
-	end, bad, failed := b.scan(start)
+	end, object, failed := b.scan(start)
 	if failed != nil {
 		b.unreadable(failed)
 		return
@@ -130,28 +130,37 @@ func (b *Batch) nextElement() {
 		b.unreadable(s.syntaxError())
 		return
 	}
-	b.start, b.end, b.err = start, end, bad
+	b.take(start, end, object)
 }
 
-// scan reads the value at start. It returns the offset after it, an error if
-// it is no object, and an error if it is no JSON.
-func (b *Batch) scan(start int) (end int, bad error, failed *SyntaxError) {
+// take makes the value the current record.
+func (b *Batch) take(start, end int, object bool) {
+	b.start, b.end, b.err = start, end, nil
+	if !object {
+		b.err = errNotObject
+	}
+}
+
+// scan reads the value at start and returns the offset after it and whether
+// it is an object.
+func (b *Batch) scan(start int) (end int, object bool, failed *SyntaxError) {
 	if start < len(b.body) && b.body[start] == '{' {
 		end, failed = b.scanner.scanObject(b.body, start)
-		return end, nil, failed
+		return end, true, failed
 	}
 	f, failed := b.scanner.scanValue(b.body, start)
-	return int(f.ValEnd), errNotObject, failed
+	return int(f.ValEnd), false, failed
 }
 
 func (b *Batch) nextObject() {
 	start := b.pos
-	end, bad, failed := b.scan(start)
+	end, object, failed := b.scan(start)
 	if failed != nil {
-		end, bad = b.resync(start, failed.Offset), failed
+		b.start, b.end, b.err = start, b.resync(start, failed.Offset), failed
+	} else {
+		b.take(start, end, object)
 	}
-	b.start, b.end, b.err = start, end, bad
-	b.pos = b.scanner.space(end)
+	b.pos = b.scanner.space(b.end)
 	if b.pos == len(b.body) {
 		b.state = batchDone
 	}

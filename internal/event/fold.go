@@ -27,7 +27,6 @@ type ProfileFold struct {
 	order   []profileProperty
 	index   map[string]int
 	live    int
-	profile []byte
 	outer   Scanner
 	inner   Scanner
 	list    Scanner

@@ -9,6 +9,10 @@ import (
 // the scanner's stack; the rules for property values are far stricter.
 const MaxDepth = 128
 
+// maxIdleFields is how large tables a Scanner keeps from one text to the next,
+// so that one absurd text does not hold memory for ever.
+const maxIdleFields = 1 << 14
+
 // SyntaxError says where text stops being JSON.
 type SyntaxError struct {
 	// Offset is the position in the scanned text, in bytes.
@@ -162,6 +166,9 @@ func lastNamed(fields []Field, src []byte, name string) *Field {
 
 // begin prepares the tables for src and reports whether it can be scanned.
 func (s *Scanner) begin(src []byte) bool {
+	if cap(s.Members)+cap(s.Inner) > maxIdleFields {
+		s.Members, s.Inner = nil, nil
+	}
 	s.Members, s.Inner = s.Members[:0], s.Inner[:0]
 	s.src, s.flags = src, 0
 	if len(src) > math.MaxInt32 {

@@ -218,6 +218,7 @@ func TestFlagsTellWhatIsInAValue(t *testing.T) {
 		{"an escape deep in the value", `"a":[{"x":"\n"}]`, Escaped},
 		{"both", `"\t":"\n"`, KeyEscaped | Escaped},
 		{"half a surrogate pair", `"a":"\udc00"`, Escaped | LoneSurrogate},
+		{"two first halves", `"a":"\ud800\ud800"`, Escaped | LoneSurrogate},
 		{"a whole one", `"a":"\ud800\udc00"`, Escaped},
 		{"bytes that are not UTF-8", "\"a\":\"\xff\"", BadUTF8},
 		{"three levels of objects", `"a":{"b":[{"c":{}}]}`, 0},
@@ -275,4 +276,14 @@ func TestScanningAllocatesNothing(t *testing.T) {
 	}
 	scan()
 	require.Zero(t, testing.AllocsPerRun(10, scan))
+}
+
+func TestOneHugeTableIsNotKept(t *testing.T) {
+	var s Scanner
+	_, err := s.Object([]byte(`{"a":1`+strings.Repeat(`,"a":1`, 2*maxIdleFields)+`}`), 0)
+	require.NoError(t, err)
+	require.Len(t, s.Members, 2*maxIdleFields+1)
+	_, err = s.Object([]byte(`{"a":1}`), 0)
+	require.NoError(t, err)
+	require.LessOrEqual(t, cap(s.Members), maxIdleFields)
 }
