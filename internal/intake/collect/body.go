@@ -93,7 +93,7 @@ func (b *buffer) read(r *http.Request) (body []byte, err error) {
 	in := readers.Get().(*bufio.Reader)
 	in.Reset(r.Body)
 	defer func() {
-		if err == tooLarge {
+		if err == errTooLarge {
 			// A client that is cut off while it still sends may not see the answer, and so not learn to send less.
 			_, _ = io.CopyN(io.Discard, r.Body, drainTooLarge)
 		}
@@ -101,7 +101,7 @@ func (b *buffer) read(r *http.Request) (body []byte, err error) {
 		readers.Put(in)
 	}()
 	if r.ContentLength > event.MaxRequestBytes {
-		return nil, tooLarge
+		return nil, errTooLarge
 	}
 	// No memory before the first byte is there.
 	if _, err := in.Peek(1); err != nil {
@@ -119,17 +119,17 @@ func (b *buffer) read(r *http.Request) (body []byte, err error) {
 	for {
 		if b.bytes == nil || n == len(*b.bytes) {
 			if n == bufferSizes[len(bufferSizes)-1] {
-				return nil, tooLarge
+				return nil, errTooLarge
 			}
 			if !b.grow(n) {
-				return nil, overloaded
+				return nil, errOverloaded
 			}
 		}
 		read, err := decoded.Read((*b.bytes)[n:])
 		n += read
 		switch {
 		case n > event.MaxRequestBytes:
-			return nil, tooLarge
+			return nil, errTooLarge
 		case errors.Is(err, io.EOF):
 			return (*b.bytes)[:n], nil
 		case err != nil:
@@ -139,19 +139,19 @@ func (b *buffer) read(r *http.Request) (body []byte, err error) {
 }
 
 var (
-	// tooLarge names the limit of the prose; the sample answer of the OpenAPI file says 2097152.
-	tooLarge = &refusal{
+	// errTooLarge names the limit of the prose; the sample answer of the OpenAPI file says 2097152.
+	errTooLarge = &refusal{
 		code:    http.StatusRequestEntityTooLarge,
 		message: "request exceeds max limit of " + strconv.Itoa(event.MaxRequestBytes) + " bytes",
 	}
-	// tooMany is a 413 too, because that makes the clients send smaller batches.
-	tooMany = &refusal{
+	// errTooMany is a 413 too, because that makes the clients send smaller batches.
+	errTooMany = &refusal{
 		code:    http.StatusRequestEntityTooLarge,
 		message: "request exceeds max limit of " + strconv.Itoa(event.MaxRequestRecords) + " records",
 	}
-	overloaded = &refusal{
+	errOverloaded = &refusal{
 		code:       http.StatusServiceUnavailable,
-		message:    "Server is overloaded. Please retry the request with exponential backoff.",
+		message:    "Server is errOverloaded. Please retry the request with exponential backoff.",
 		retryAfter: 2,
 	}
 )

@@ -21,7 +21,7 @@ func (in *intake) judge(ctx context.Context, payload []byte) error {
 	n := 0
 	for in.batch.Reset(payload, within); in.batch.Next(); n++ {
 		if n == event.MaxRequestRecords {
-			return tooMany
+			return errTooMany
 		}
 		if err := in.judgeRecord(ctx); err != nil {
 			return err
