@@ -1,7 +1,8 @@
 // Package bucket is an object store as Refract needs one: whole objects, listed in key order.
 //
 // The contract below is what every implementation promises; the suite in package buckettest checks it. Keys are
-// slash-separated UTF-8 without a leading slash, an empty element, "." or "..", at most 1,024 bytes (Amazon S3's limit).
+// slash-separated UTF-8 without a leading slash, an empty element, "." or "..", at most 1,024 bytes (Amazon S3's limit). Callers
+// choose keys so that none is a folder of another's ("a" beside "a/b"): not every store can hold both.
 package bucket
 
 import (

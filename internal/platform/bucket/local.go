@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,8 +25,16 @@ const stagingDir = ".staging"
 
 // Local is a bucket in a folder: the object "a/b.json" is the file <root>/a/b.json. Other programs may read the files, and
 // S3 servers that serve folders as buckets can serve it.
+//
+// Files give it two limits that S3 does not have: an element of a key has at most 255 bytes on most file systems, and "a" and
+// "a/b" cannot both be objects. A Put that breaks one fails with a setup error.
 type Local struct {
 	name, root string
+	// stamped is the modification time of the newest object in nanoseconds. It makes the times, and so the ETags, of this
+	// process's objects differ however coarse the file system's clock is.
+	stamped atomic.Int64
+	// synced holds the folders whose entries in their parents are durable.
+	synced sync.Map
 }
 
 // abandonedAfter is the age at which a half-written object is taken for the leavings of a crash. Another process may be
@@ -34,6 +44,10 @@ const abandonedAfter = time.Hour
 // OpenLocal opens the bucket called name in the folder root, which it creates if need be. Objects that a crash left half
 // written long ago are removed.
 func OpenLocal(name, root string) (*Local, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, localFault("finding the folder of bucket", name, err)
+	}
 	staging := filepath.Join(root, stagingDir)
 	if err := os.MkdirAll(staging, 0o755); err != nil {
 		return nil, localFault("creating bucket", name, err)
@@ -52,6 +66,16 @@ func OpenLocal(name, root string) (*Local, error) {
 		}
 	}
 	return &Local{name: name, root: root}, nil
+}
+
+// stamp returns the time now, or a little later if an object has it already.
+func (l *Local) stamp() time.Time {
+	for {
+		last := l.stamped.Load()
+		if next := max(time.Now().UnixNano(), last+1); l.stamped.CompareAndSwap(last, next) {
+			return time.Unix(0, next)
+		}
+	}
 }
 
 // Location implements Bucket.
@@ -77,32 +101,41 @@ func (l *Local) Put(ctx context.Context, key string, body io.ReadSeeker, size in
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return Object{}, fmt.Errorf("rewinding the body of %s: %w", l.Location(key), err)
 	}
+	if err := ctx.Err(); err != nil {
+		return Object{}, err
+	}
 	tmp, err := os.CreateTemp(filepath.Join(l.root, stagingDir), "put-*")
 	if err != nil {
-		return Object{}, l.fault("creating", key, err)
+		return Object{}, localFault("creating", l.Location(key), err)
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
 	n, err := io.Copy(tmp, &contextReader{ctx, body})
 	if err != nil {
-		return Object{}, l.fault("writing", key, err)
+		return Object{}, localFault("writing", l.Location(key), err)
 	}
 	if n != size {
 		return Object{}, fmt.Errorf("writing %s: body has %d bytes, %d were announced", l.Location(key), n, size)
 	}
-	if err := errors.Join(tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
-		return Object{}, l.fault("syncing", key, err)
+	at := l.stamp()
+	if err := errors.Join(tmp.Chmod(0o644), os.Chtimes(tmp.Name(), at, at), tmp.Sync()); err != nil {
+		return Object{}, localFault("syncing", l.Location(key), err)
+	}
+	// Described before it gets its name, since another Put or a Delete may come right after.
+	info, err := tmp.Stat()
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return Object{}, localFault("syncing", l.Location(key), err)
 	}
 	if err := l.place(tmp.Name(), path, opts.IfAbsent); err != nil {
-		if errors.Is(err, fs.ErrExist) {
+		if errors.Is(err, ErrExists) {
 			return Object{}, ErrExists
 		}
-		return Object{}, l.fault("placing", key, err)
+		return Object{}, localFault("placing", l.Location(key), err)
 	}
-	return l.Head(ctx, key)
+	return describe(key, info), nil
 }
 
-// place moves the finished file to its name. A concurrent Delete may remove the parent folder in between, hence the retry.
+// place moves the finished file to its name. A concurrent Delete may remove the parent folder in between, hence the tries.
 func (l *Local) place(tmp, path string, ifAbsent bool) error {
 	dir := filepath.Dir(path)
 	for try := 0; ; try++ {
@@ -114,37 +147,66 @@ func (l *Local) place(tmp, path string, ifAbsent bool) error {
 				err = os.Rename(tmp, path)
 			}
 		}
-		if errors.Is(err, fs.ErrNotExist) && try < 10 {
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			if err = syncDir(dir); errors.Is(err, fs.ErrNotExist) {
+				return nil // the object has been deleted again, and the folder with it
+			}
+			return err
+		case errors.Is(err, fs.ErrNotExist) && try < 100:
+			// A Delete has emptied and removed the folder.
+		case isDir(path):
+			// A folder without objects below it is the leaving of a failed Put or a crash.
+			if err := syscall.Rmdir(path); err != nil && !isMissing(err) || try >= 100 {
+				return errFolder
+			}
+		case ifAbsent && errors.Is(err, fs.ErrExist):
+			return ErrExists
+		default:
 			return err
 		}
-		return syncDir(dir)
 	}
 }
 
-// makeDirs creates dir and makes each new entry durable in its parent.
+var errFolder = errors.New("there are objects below the key")
+
+func isDir(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
+}
+
+// makeDirs creates dir and makes its entry durable in its parent. A folder that is there already may be another Put's that has
+// not synced it yet, so only folders that this process has synced are passed over.
 func (l *Local) makeDirs(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
+	if dir == l.root {
 		return nil
 	}
-	parent := filepath.Dir(dir)
-	if dir != l.root {
-		if err := l.makeDirs(parent); err != nil {
-			return err
+	if _, synced := l.synced.Load(dir); synced {
+		if _, err := os.Stat(dir); err == nil {
+			return nil
 		}
+	}
+	parent := filepath.Dir(dir)
+	if err := l.makeDirs(parent); err != nil {
+		return err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(parent)
+	if err := syncDir(parent); err != nil {
+		return err
+	}
+	l.synced.Store(dir, struct{}{})
+	return nil
 }
 
 // Get implements Bucket. An open file keeps its content when the name is replaced.
-func (l *Local) Get(_ context.Context, key string) (io.ReadCloser, Object, error) {
+func (l *Local) Get(ctx context.Context, key string) (io.ReadCloser, Object, error) {
 	path, err := l.LocalPath(key)
 	if err != nil {
+		return nil, Object{}, err
+	}
+	if err := ctx.Err(); err != nil {
 		return nil, Object{}, err
 	}
 	f, err := os.Open(path)
@@ -163,9 +225,12 @@ func (l *Local) Get(_ context.Context, key string) (io.ReadCloser, Object, error
 }
 
 // Head implements Bucket.
-func (l *Local) Head(_ context.Context, key string) (Object, error) {
+func (l *Local) Head(ctx context.Context, key string) (Object, error) {
 	path, err := l.LocalPath(key)
 	if err != nil {
+		return Object{}, err
+	}
+	if err := ctx.Err(); err != nil {
 		return Object{}, err
 	}
 	info, err := os.Stat(path)
@@ -182,7 +247,14 @@ func (l *Local) Head(_ context.Context, key string) (Object, error) {
 // names: "a.json" sorts before "a/b" because '.' < '/'.
 func (l *Local) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		l.walk(ctx, prefix[:strings.LastIndexByte(prefix, '/')+1], prefix, yield)
+		dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
+		if dir != "" {
+			// No key begins with a folder that is not a key itself, and "../" would lead out of the bucket.
+			if _, err := l.LocalPath(strings.TrimSuffix(dir, "/")); err != nil {
+				return
+			}
+		}
+		l.walk(ctx, dir, prefix, yield)
 	}
 }
 
@@ -192,11 +264,11 @@ func (l *Local) walk(ctx context.Context, dir, prefix string, yield func(Object,
 		return false
 	}
 	entries, err := os.ReadDir(filepath.Join(l.root, filepath.FromSlash(dir)))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	if dir != "" && isMissing(err) {
 		return true
 	}
 	if err != nil {
-		yield(Object{}, l.fault("listing", dir, err))
+		yield(Object{}, localFault("listing", l.Location(dir), err))
 		return false
 	}
 	keys := make([]string, 0, len(entries))
@@ -244,27 +316,47 @@ func (l *Local) Delete(ctx context.Context, keys ...string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return l.fault("deleting", key, err)
+		if isDir(path) {
+			continue // a folder of other objects
 		}
-		for dir := filepath.Dir(path); dir != l.root && os.Remove(dir) == nil; {
-			dir = filepath.Dir(dir)
+		if err := os.Remove(path); err != nil && !isMissing(err) {
+			return localFault("deleting", l.Location(key), err)
+		}
+		for dir := filepath.Dir(path); dir != l.root; dir = filepath.Dir(dir) {
+			l.synced.Delete(dir)
+			if syscall.Rmdir(dir) != nil { // os.Remove would also remove an object that has taken the folder's name
+				break
+			}
 		}
 	}
 	return nil
 }
 
+// fault returns what a failed look at an object means.
 func (l *Local) fault(op, key string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if isMissing(err) {
 		return fmt.Errorf("%s %s: %w", op, l.Location(key), ErrNotFound)
 	}
 	return localFault(op, l.Location(key), err)
 }
 
+// isMissing reports whether err says that a path leads nowhere: also below a file, or by a name that no file can have.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
+}
+
 func localFault(op, object string, err error) error {
 	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s %s: %w", op, object, err)
 	case errors.Is(err, fs.ErrPermission):
 		return fault.New(fault.Setup, op, object, err, "give the process the right to write there")
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Setup, op, object, err, "the bucket's folder is gone: mount or restore it")
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return fault.New(fault.Setup, op, object, err, "shorten the parts of the key to 255 bytes")
+	case errors.Is(err, errFolder), errors.Is(err, syscall.ENOTDIR):
+		return fault.New(fault.Setup, op, object, err, "choose a key that is neither above nor below another object's")
 	case errors.Is(err, syscall.ENOSPC):
 		return fault.New(fault.Transient, op, object, err, "free some disk space; work goes on by itself")
 	default:
