@@ -1,3 +1,21 @@
+// Package store keeps what the log delivers: it seals blocks into segments, and it is what exports read.
+//
+// # Sealing
+//
+// Store.Run reads the log after the watermark, groups the records by project and kind, and seals them: it writes one segment
+// file for each group to the bucket and then, in one metadata transaction, adds the segments with their days to the index, notes
+// the keys of keyed blocks and moves the watermark. Only then the log is released. A crash before the transaction leaves objects
+// that no index entry names, which the next start removes; a crash after it leaves blocks in the log that the watermark skips.
+// So no record is lost and none is there twice, and what is read does not depend on how the records were cut into blocks, seals
+// and segments, apart from the order within a day (see Reader).
+//
+// # Objects
+//
+//	segments/<project>/<kind>/<after>-<up to>.parquet   records of a log range (package segment)
+//	snapshots/<project>/<content>/<position>.parquet    profiles or identities as of a position (package snapshot)
+//	_poison/<position>                                   a block that cannot be decoded, as it was
+//
+// Numbers in keys are positions of 20 digits. One process at a time runs a store; any number read it.
 package store
 
 import (
@@ -5,6 +23,7 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/intake/eventlog"
+	"github.com/refract-io/refract/internal/intake/store/segment"
 )
 
 // Segment is the index entry of a sealed, immutable file: all records of one project and kind in the log range (After, UpTo].
@@ -22,14 +41,14 @@ type Segment struct {
 	Days []DayRange
 }
 
-// DayRange is one event day's rows in a segment: [FirstRow, FirstRow+Records), sorted by time, then position and index.
-type DayRange struct {
-	Day      event.Day
-	FirstRow int64
-	Records  int64
-	// MinTime and MaxTime bound the records' time, in milliseconds since the epoch.
-	MinTime, MaxTime int64
-}
+// DayRange is one event day's rows in a segment.
+type DayRange = segment.DayRange
+
+// Text is a column of byte strings.
+type Text = segment.Text
+
+// Batch is some rows of one event day, as columns.
+type Batch = segment.Batch
 
 // Window is what a reader asks for: one project's records of one kind in the log range (After, UpTo], narrowed to the event days
 // [FirstDay, LastDay]. A zero LastDay means no bound on days.
@@ -40,33 +59,6 @@ type Window struct {
 	UpTo     eventlog.Position
 	FirstDay event.Day
 	LastDay  event.Day
-}
-
-// Text is a column of byte strings: row i is Data[Offsets[i]:Offsets[i+1]].
-type Text struct {
-	Offsets []uint32
-	Data    []byte
-}
-
-// At returns row i. It is valid until the batch is refilled.
-func (t *Text) At(i int) []byte { return t.Data[t.Offsets[i]:t.Offsets[i+1]] }
-
-// Batch is some rows of one event day, as columns. For events all text columns are set; for profile and group records Name is the
-// operator and GroupKey the group key, and DeviceID, UserID and InsertID are empty. Empty DeviceID, UserID and InsertID mean absent.
-type Batch struct {
-	Day        event.Day
-	Len        int
-	Position   []uint64
-	Index      []uint32
-	Received   []int64
-	Time       []int64
-	Name       Text
-	DistinctID Text
-	DeviceID   Text
-	UserID     Text
-	InsertID   Text
-	GroupKey   Text
-	Properties Text
 }
 
 // Reader is what exports read the store through.
