@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/refract-io/refract/internal/platform/project"
 )
@@ -39,12 +42,17 @@ func basic(header string) (credentials, bool) {
 		if err != nil {
 			decoded, err = base64.RawStdEncoding.DecodeString(value)
 		}
-		if err == nil {
+		// A token or secret that stands there plain is often base64 too, but of no text.
+		if err == nil && isText(decoded) {
 			value = string(decoded)
 		}
 	}
 	user, password, _ := strings.Cut(value, ":")
 	return credentials{user, password}, user != ""
+}
+
+func isText(b []byte) bool {
+	return utf8.Valid(b) && bytes.IndexFunc(b, unicode.IsControl) < 0
 }
 
 // authorize returns the project that a request to /import is for, or a *refusal. Credentials are a service account's name and
