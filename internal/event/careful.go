@@ -1,6 +1,7 @@
 package event
 
 import (
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -27,13 +28,16 @@ func (n *Normalizer) copyCarefully(s *Scanner, p *Policy) error {
 	if err := n.resolveNames(s.Inner, s.src, "properties"); err != nil {
 		return err
 	}
-	kept := 0
+	kept, chars := 0, MaxStringChars
+	if p.Whole {
+		chars = math.MaxInt
+	}
 	for i := range s.Inner {
 		f, name := &s.Inner[i], n.names[i]
 		if n.dropped[i] {
 			continue
 		}
-		if reason := valueFault(f); reason != "" {
+		if reason := valueFault(f); reason != "" && !p.Whole {
 			return propertyInvalid(string(name), reason)
 		}
 		if f.Flags&BadUTF8 != 0 {
@@ -43,13 +47,13 @@ func (n *Normalizer) copyCarefully(s *Scanner, p *Policy) error {
 		if r != ordinary && n.lift(r, i, p) {
 			continue
 		}
-		if kept++; kept > MaxProperties {
+		if kept++; kept > MaxProperties && !p.Whole {
 			return tooManyProperties()
 		}
 		n.properties = appendName(n.properties, f, s.src, name)
 		start := len(n.properties)
-		n.properties = appendValue(n.properties, f, s.src)
-		if size := len(n.properties) - start; size > MaxEventValueBytes && (f.Kind == Object || f.Kind == Array) {
+		n.properties = appendValue(n.properties, f, s.src, chars)
+		if size := len(n.properties) - start; size > MaxEventValueBytes && (f.Kind == Object || f.Kind == Array) && !p.Whole {
 			return propertyInvalid(string(name), "must be at most "+strconv.Itoa(MaxEventValueBytes)+" bytes")
 		}
 	}
@@ -112,11 +116,12 @@ func appendName(dst []byte, f *Field, src, name []byte) []byte {
 	return append(dst, ':')
 }
 
-// appendValue appends the value, compact, and a string cut off.
-func appendValue(dst []byte, f *Field, src []byte) []byte {
+// appendValue appends the value, compact, and a string cut off after so many
+// characters.
+func appendValue(dst []byte, f *Field, src []byte, chars int) []byte {
 	raw := f.Raw(src)
 	if f.Kind == String {
-		raw = truncateRaw(raw[1:len(raw)-1], MaxStringChars)
+		raw = truncateRaw(raw[1:len(raw)-1], chars)
 		dst = append(dst, '"')
 		if f.Flags&LoneSurrogate != 0 {
 			dst = appendPaired(dst, raw)

@@ -92,7 +92,7 @@ func (n *Normalizer) Event(rec *Record, b *Batch, p *Policy) error {
 		return err
 	}
 	rec.Name = name
-	if len(s.Inner) > MaxProperties+int(reservedCount) {
+	if len(s.Inner) > MaxProperties+int(reservedCount) && !p.Whole {
 		return tooManyProperties()
 	}
 	plain := n.copyPlain(s, p)
@@ -182,7 +182,7 @@ func (n *Normalizer) copyPlain(s *Scanner, p *Policy) bool {
 			return false
 		}
 		switch size := f.ValEnd - f.Val; {
-		case size <= MaxStringChars+2:
+		case size <= MaxStringChars+2, p.Whole:
 		case f.Kind == String, size > MaxEventValueBytes && (f.Kind == Object || f.Kind == Array):
 			return false
 		}
@@ -212,7 +212,7 @@ func (n *Normalizer) copyPlain(s *Scanner, p *Policy) bool {
 		end = f.ValEnd
 	}
 	n.copyRun(src, run, end)
-	return kept <= MaxProperties
+	return kept <= MaxProperties || p.Whole
 }
 
 // repeats reports whether the inner member i has the key of an earlier one.

@@ -505,3 +505,22 @@ func TestBenchmarkEventsTakeThePlainWay(t *testing.T) {
 	}
 	require.InDelta(t, 645, bytes/100, 25)
 }
+
+func TestWholePropertiesKnowNoLimits(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, 20) + `1` + strings.Repeat(`}`, 20)
+	wide := "[" + strings.Repeat("1,", 400) + "1]"
+	many := `"p0":0`
+	for i := range 300 {
+		many += fmt.Sprintf(`,"p%d":%d`, i+1, i)
+	}
+	text := `"` + strings.Repeat(`é\n`, 300) + `"`
+	for name, properties := range map[string]string{
+		"nesting": `"deep":` + deep, "elements": `"wide":` + wide, "number": many, "text": `"text":` + text,
+		"size": `"big":{"x":"` + strings.Repeat("y", 10_000) + `"}`, "text beside an escaped key": `"\u0061":1,"text":` + text,
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := kept(t, properties, func(p *Policy) { p.Whole = true })
+			require.JSONEq(t, `{`+properties+`}`, got)
+		})
+	}
+}

@@ -43,7 +43,10 @@ type Policy struct {
 	Endpoint Endpoint
 	// Strict refuses what is otherwise put right: missing, malformed and
 	// disallowed ids (strict=1 of /import).
-	Strict   bool
+	Strict bool
+	// Whole keeps properties whatever their number, length, depth and width:
+	// Refract's addition, for importing data that never was Mixpanel's.
+	Whole    bool
 	Identity IdentityMode
 	Future   FuturePolicy
 	// MaxAge is how old an event may be, in milliseconds; 0 for any age since

@@ -210,7 +210,7 @@ func (n *Normalizer) payloadObject(s *Scanner, f *Field, op Operator, kind Kind,
 		if list {
 			n.properties = append(n.properties, '[')
 		}
-		n.properties = appendValue(n.properties, v, s.src)
+		n.properties = appendValue(n.properties, v, s.src, MaxStringChars)
 		if list {
 			n.properties = append(n.properties, ']')
 		}
