@@ -59,6 +59,10 @@ func (d *Decoder) Decode(b *Block, fn RecordFunc) error {
 // content decompresses the frame and verifies it. The decompressor stops at the capacity it is given, so that a frame that
 // unfolds to more than its header says costs no more than that.
 func (d *Decoder) content(h header, frame []byte) ([]byte, error) {
+	// A block of a frame takes 4 bytes at least and unfolds to 128 KiB at most (RFC 8878), so a small one can't ask for much memory.
+	if h.size > len(frame)<<15 {
+		return nil, fmt.Errorf("%w: %d bytes can't unfold to %d", ErrCorrupt, len(frame), h.size)
+	}
 	if cap(d.buf) < h.size {
 		d.buf = make([]byte, 0, h.size)
 	}

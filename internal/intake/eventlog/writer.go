@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -54,6 +56,8 @@ type Writer struct {
 	log  Log
 	opts WriterOptions
 	room *semaphore.Weighted
+	// pending is what is taken of room.
+	pending atomic.Int64
 
 	mu       sync.Mutex
 	projects map[int64]*projectQueue
@@ -128,32 +132,37 @@ func (w *Writer) append(ctx context.Context, project int64, key string, records 
 	}
 	b, err := w.enqueue(project, key, records, count, weight)
 	if err != nil {
-		w.room.Release(weight)
+		w.free(weight)
 		return 0, err
 	}
 	select {
 	case <-b.done:
 		return b.pos, b.err
 	case <-ctx.Done():
-		if b.pooled == nil {
-			<-b.read // the records are the caller's again when this returns
-		}
+		w.leave(b)
 		return 0, fault.New(fault.Transient, "waiting for the log", fmt.Sprintf("to store records of project %d", project), ctx.Err(), "")
 	}
 }
 
+// Pending returns how many bytes of encoded records are in the writer, not yet durable.
+func (w *Writer) Pending() int64 { return w.pending.Load() }
+
+// reserve takes room. It fails when there is none within MaxWait.
 func (w *Writer) reserve(ctx context.Context, weight int64) error {
-	if w.room.TryAcquire(weight) {
-		return nil
-	}
-	if w.opts.MaxWait > 0 {
+	if !w.room.TryAcquire(weight) {
 		waiting, cancel := context.WithTimeout(ctx, w.opts.MaxWait)
 		defer cancel()
-		if w.room.Acquire(waiting, weight) == nil {
-			return nil
+		if err := w.room.Acquire(waiting, weight); err != nil {
+			return fault.New(fault.Transient, "appending to the log", "", ErrOverloaded, "send again later")
 		}
 	}
-	return fault.New(fault.Transient, "appending to the log", "", ErrOverloaded, "send again later")
+	w.pending.Add(weight)
+	return nil
+}
+
+func (w *Writer) free(weight int64) {
+	w.pending.Add(-weight)
+	w.room.Release(weight)
 }
 
 // enqueue puts the records into the project's open batch, or into one of their own when they are many or have a key.
@@ -191,6 +200,36 @@ func (w *Writer) enqueue(project int64, key string, records []byte, count int, w
 	w.offer(p)
 	w.dispatch()
 	return b, nil
+}
+
+// leave gives records that a batch borrowed back to their caller: the batch is dropped if it is still queued, or else has read them
+// when leave returns. A batch that copied its records goes on.
+func (w *Writer) leave(b *batch) {
+	if b.pooled != nil {
+		return
+	}
+	w.mu.Lock()
+	i := slices.Index(w.ready, b)
+	if i >= 0 {
+		w.ready = slices.Delete(w.ready, i, i+1)
+		w.forget(b)
+	}
+	w.mu.Unlock()
+	if i < 0 {
+		<-b.read
+		return
+	}
+	w.free(b.weight)
+	w.running.Done()
+}
+
+// forget takes the batch out of its project, and the project out of the writer when it was the last.
+func (w *Writer) forget(b *batch) {
+	p := w.projects[b.project]
+	p.batches--
+	if p.batches == 0 {
+		delete(w.projects, b.project)
+	}
 }
 
 func (w *Writer) newBatch(p *projectQueue, project int64) *batch {
@@ -270,7 +309,7 @@ func (w *Writer) store(b *batch) {
 	}
 	*out = data
 	w.buffers.Put(out)
-	w.room.Release(b.weight)
+	w.free(b.weight)
 	close(b.done)
 
 	w.mu.Lock()
@@ -278,12 +317,9 @@ func (w *Writer) store(b *batch) {
 	w.inFlight--
 	p := w.projects[b.project]
 	p.inFlight--
-	p.batches--
 	w.offer(p)
+	w.forget(b)
 	w.dispatch()
-	if p.batches == 0 {
-		delete(w.projects, b.project)
-	}
 }
 
 // Close stores what was appended and then returns. Appends that come later fail with ErrClosed. It does not close the log.
