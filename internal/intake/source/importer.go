@@ -26,6 +26,8 @@ type Importer struct {
 	URL string
 	// Token is the project's token, sent as the user name of Basic authentication.
 	Token string
+	// Whole asks the collector to keep properties whatever their number, length and depth (limits=none, Refract's addition).
+	Whole bool
 	// Client defaults to http.DefaultClient.
 	Client *http.Client
 	// Parallel is how many requests are under way at once, default 4.
@@ -135,7 +137,11 @@ func (im *Importer) send(ctx context.Context, c *Chunk) (answer, error) {
 }
 
 func (im *Importer) try(ctx context.Context, c *Chunk, body []byte) (answer, time.Duration, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(im.URL, "/")+"/import?strict=1", bytes.NewReader(body))
+	address := strings.TrimSuffix(im.URL, "/") + "/import?strict=1"
+	if im.Whole {
+		address += "&limits=none"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, 0, fault.New(fault.Setup, "making a request to", im.URL, err, "give the collector's address, such as http://127.0.0.1:8080")
 	}
