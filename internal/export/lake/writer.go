@@ -25,7 +25,7 @@ const (
 	DefaultPutTimeout = 5 * time.Minute
 )
 
-// chunkBytes is how many bytes of rows go to the compressor at once. Parts end at the end of a chunk.
+// chunkBytes is how many bytes of rows go to the compressor at once, or PartBytes if that is less. Parts end at the end of a chunk.
 const chunkBytes = 256 << 10
 
 // WriterOptions tune a Writer. Zero fields get defaults.
@@ -132,7 +132,7 @@ func (w *Writer) Commit(buffer []byte, position uint64) error {
 	}
 	c.max = max(c.max, position)
 	c.rows++
-	if len(c.text) < chunkBytes {
+	if len(c.text) < min(chunkBytes, int(w.options.PartBytes)) {
 		return nil
 	}
 	return w.send(false)

@@ -50,7 +50,11 @@ func (s *Store) removed(ctx context.Context, run *Run) error {
 
 // Days returns what was exported per event day, the sum over all runs. A snapshot has one entry with the day 0.
 func (s *Store) Days(ctx context.Context, id string) (map[event.Day]lake.Totals, error) {
-	rows, err := s.db.Query(ctx, `SELECT day, row_count, byte_count, object_count FROM pipeline_day WHERE pipeline_id = ?`, id)
+	return queryDays(ctx, s.db, id)
+}
+
+func queryDays(ctx context.Context, q meta.Querier, id string) (map[event.Day]lake.Totals, error) {
+	rows, err := q.Query(ctx, `SELECT day, row_count, byte_count, object_count FROM pipeline_day WHERE pipeline_id = ?`, id)
 	if err != nil {
 		return nil, metaFault("reading exported days", err)
 	}

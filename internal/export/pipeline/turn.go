@@ -61,6 +61,7 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 	var err error
 	if c.open {
 		run, err = w.Store.openRun(ctx, p.ID)
+		target = max(target, sealed) // a cycle that was held up goes on to what is there now
 	} else {
 		w.unpin(p.ID)
 		run, target, err = w.plan(ctx, p, sealed)

@@ -7,7 +7,9 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/meta"
 )
 
 // DayCount is how many rows of an event day three witnesses count. They agree unless someone changed the objects.
@@ -18,8 +20,10 @@ type DayCount struct {
 	Runs, Manifests, Objects int64
 }
 
-// Counts are a pipeline's exported rows.
+// Counts are a pipeline's exported rows at one moment.
 type Counts struct {
+	// Published is the log position up to which everything is counted.
+	Published eventlog.Position
 	// Days are ascending.
 	Days []DayCount
 	// Stray are objects of the pipeline below the table that no manifest names: those of a run under way, or leavings.
@@ -36,7 +40,13 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 		}
 		return counts[d]
 	}
-	days, err := s.Days(ctx, p.ID)
+	var days map[event.Day]lake.Totals
+	err := s.db.InTx(ctx, func(tx *meta.Tx) (err error) {
+		if p, err = onePipeline(ctx, tx, `WHERE id = ?`, p.ID); err == nil {
+			days, err = queryDays(ctx, tx, p.ID)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +92,7 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 	if err := eachPublished(ctx, b, p, count); err != nil {
 		return nil, err
 	}
-	all := &Counts{}
+	all := &Counts{Published: p.Published}
 	for _, c := range counts {
 		all.Days = append(all.Days, *c)
 	}

@@ -1,0 +1,125 @@
+package pipeline
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAnyFailedCallLeavesExactlyTheRowsOnceAfterARetry damages each call of a run in turn, in each way, with the worker surviving
+// and with it dying.
+func TestAnyFailedCallLeavesExactlyTheRowsOnceAfterARetry(t *testing.T) {
+	for _, source := range []Source{Events, People, Identities} {
+		want := exportWithFault(t, source, 0, refuse, false)
+		for _, how := range []damage{refuse, lose, stall, denied} {
+			for _, dies := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, a call %s, worker dies %v", source, how, dies), func(t *testing.T) {
+					t.Parallel()
+					for step := 1; ; step++ {
+						got := exportWithFault(t, source, step, how, dies)
+						require.Equal(t, want.rows, got.rows, "call %d", step)
+						require.Equal(t, want.image, got.image, "call %d: stale or different objects", step)
+						if !got.hit {
+							require.Greater(t, step, 8, "the run makes more calls than that")
+							return
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+type outcome struct {
+	rows  []string
+	image map[string]string
+	hit   bool
+}
+
+// exportWithFault exports a backfill and then a second window, one call of which is damaged, until all is quiet.
+func exportWithFault(t *testing.T, source Source, step int, how damage, dies bool) outcome {
+	h, done := newHouse(t, t.TempDir())
+	defer done()
+	h.config.MaxRecords = 4
+	h.config.Writer.PartBytes = 1
+	h.config.Grace = -1
+	if how == stall {
+		h.config.AttemptTimeout = 30 * time.Millisecond
+	}
+	h.restart()
+	records := clicks(0, -1, 0, -400, 1, 0, 0)
+	for i := range records {
+		records[i].InsertID = fmt.Appendf(nil, "i%d", i)
+		records[i].Properties = fmt.Appendf(nil, `{"n":%d}`, i)
+		records[i].Time = epoch.AddDate(0, 0, -i%3).UnixMilli()
+		records[i].DistinctID = fmt.Appendf(nil, "d%d", i)
+		records[i].UserID = fmt.Appendf(nil, "u%d", i/2)
+		if source == People {
+			records[i].Kind = 2
+		}
+	}
+	h.reader.append(h.project, records[:3]...)
+	h.reader.seal()
+	p := h.create(Spec{Source: source})
+	h.faults.plan(step, how)
+	h.once()
+	if h.faults.hit && dies {
+		h.restart()
+	}
+	h.reader.append(h.project, records[3:5]...)
+	h.reader.append(h.project, records[5:]...)
+	h.reader.seal()
+	h.advance(2 * time.Minute)
+	h.once()
+	hit := h.faults.hit
+	if hit && dies {
+		h.restart()
+	}
+	h.faults.plan(0, "")
+	h.drain()
+	require.Equal(t, h.reader.sealed, h.get(p).Published)
+	counts, err := Verify(h.ctx, h.store, h.bucket, h.get(p), true)
+	require.NoError(t, err)
+	require.Empty(t, counts.Stray)
+	for _, d := range counts.Days {
+		require.Equal(t, d.Runs, d.Manifests, d.Day)
+		require.Equal(t, d.Runs, d.Objects, d.Day)
+	}
+	return outcome{h.table("mixpanel", source.Table()), h.image(), hit}
+}
+
+// TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes kills the worker for real: the attempt's result is never recorded.
+func TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes(t *testing.T) {
+	want := exportWithFault(t, Events, 0, refuse, false)
+	for step := 1; ; step++ {
+		h, done := newHouse(t, t.TempDir())
+		h.reader.append(h.project, clicks(0, -1, -2)...)
+		h.reader.seal()
+		p := h.create(Spec{})
+		due, err := h.store.candidates(h.ctx, "w", h.now(), h.now(), h.now())
+		require.NoError(t, err)
+		require.Len(t, due, 1)
+		run, target, err := h.worker.plan(h.ctx, due[0].Pipeline, h.reader.sealed)
+		require.NoError(t, err)
+		require.NoError(t, h.store.begin(h.ctx, due[0].Pipeline, run, target, "dead", h.now().Add(time.Minute)))
+		h.faults.plan(step, refuse)
+		_, err = h.worker.write(h.ctx, due[0].Pipeline, run)
+		hit := h.faults.hit
+		require.Equal(t, hit, err != nil)
+		h.faults.plan(0, "")
+
+		require.Zero(t, h.once(), "the lease of the dead worker still holds")
+		h.restart()
+		require.Equal(t, Running, h.lastRun(p).State)
+		h.drain()
+		require.Equal(t, h.wanted(0, 0), h.table("mixpanel", "mp_master_event"))
+		require.Equal(t, 2, h.lastRun(p).Attempts)
+		done()
+		if !hit {
+			break
+		}
+	}
+	require.NotEmpty(t, want.rows)
+}

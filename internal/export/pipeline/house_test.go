@@ -1,0 +1,302 @@
+package pipeline
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/stretchr/testify/require"
+
+	"github.com/refract-io/refract/internal/catalog"
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/meta"
+	"github.com/refract-io/refract/internal/platform/project"
+)
+
+// house is everything a worker needs, with a clock that is set by hand.
+type house struct {
+	t       require.TestingT
+	ctx     context.Context
+	db      *meta.DB
+	store   *Store
+	reader  *memory
+	bucket  *bucket.Local
+	catalog *catalog.Embedded
+	faults  faults
+	project int64
+
+	mu    sync.Mutex
+	clock time.Time
+	// attached counts the calls of Attach; attachErr is its answer.
+	attached  int
+	attachErr error
+
+	config Config
+	worker *Worker
+}
+
+var epoch = time.Date(2026, 8, 1, 10, 0, 0, 0, time.UTC)
+
+// newHouse keeps its files below dir and closes with done.
+func newHouse(t require.TestingT, dir string) (h *house, done func()) {
+	h = &house{t: t, ctx: context.Background(), reader: newMemory(), clock: epoch}
+	var err error
+	h.db, err = meta.Open(h.ctx, filepath.Join(dir, "meta.db"))
+	require.NoError(t, err)
+	h.bucket, err = bucket.OpenLocal("lake", filepath.Join(dir, "lake"))
+	require.NoError(t, err)
+	h.catalog = catalog.Open(h.db)
+	projects := project.NewRegistry(h.db)
+	p, _, err := projects.Create(h.ctx, project.Spec{ID: 2195193, Name: "shop"})
+	require.NoError(t, err)
+	h.project = p.ID
+	h.store = NewStore(h.db, projects)
+	n := 0
+	h.store.newID = func() string { n++; return fmt.Sprintf("pipe%02d", n) }
+	h.config = Config{
+		Store: h.store, Reader: h.reader, Destinations: h, Projects: projects, Now: h.now,
+		Logger: slog.New(slog.DiscardHandler), Writer: lake.WriterOptions{Uploads: 1, TempDir: dir},
+	}
+	h.restart()
+	return h, func() { require.NoError(t, h.db.Close()) }
+}
+
+// restart replaces the worker as a new process would.
+func (h *house) restart() {
+	h.reader.dropPins()
+	h.worker = NewWorker(h.config)
+	require.NoError(h.t, h.worker.Recover(h.ctx))
+}
+
+func (h *house) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.clock
+}
+
+func (h *house) advance(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clock = h.clock.Add(d)
+}
+
+// Bucket implements Destinations.
+func (h *house) Bucket(context.Context, *Definition) (bucket.Bucket, error) {
+	return faultyBucket{h.bucket, &h.faults}, nil
+}
+
+// Catalog implements Destinations.
+func (h *house) Catalog(context.Context, *Definition) (catalog.Catalog, error) {
+	return faultyCatalog{h.catalog, &h.faults}, nil
+}
+
+// Attach implements Attacher.
+func (h *house) Attach(_ context.Context, d *Definition, database string) error {
+	h.attached++
+	if database != d.Database {
+		return errors.New("wrong database")
+	}
+	return h.attachErr
+}
+
+func (h *house) create(s Spec) *Pipeline {
+	if s.Project == 0 {
+		s.Project = h.project
+	}
+	if s.Source == "" {
+		s.Source = Events
+	}
+	if s.Frequency == "" {
+		s.Frequency = Continuous
+	}
+	s.Bucket = "lake"
+	if s.Database == "" {
+		s.Database = "mixpanel"
+	}
+	p, err := h.store.Create(h.ctx, s)
+	require.NoError(h.t, err)
+	return p
+}
+
+func (h *house) get(p *Pipeline) *Pipeline {
+	p, err := h.store.Get(h.ctx, p.ID)
+	require.NoError(h.t, err)
+	return p
+}
+
+func (h *house) lastRun(p *Pipeline) *Run {
+	runs, err := h.store.Runs(h.ctx, p.ID, 1)
+	require.NoError(h.t, err)
+	require.NotEmpty(h.t, runs)
+	return runs[0]
+}
+
+// once gives every due pipeline a turn.
+func (h *house) once() int {
+	n, err := h.worker.RunOnce(h.ctx)
+	require.NoError(h.t, err)
+	return n
+}
+
+// drain lets the clock go on until nothing is left to do.
+func (h *house) drain() {
+	for quiet, turns := 0, 0; quiet < 3; turns++ {
+		require.Less(h.t, turns, 1000, "the pipelines do not come to rest")
+		h.advance(6 * time.Minute)
+		if h.once() > 0 {
+			quiet = 0
+		} else {
+			quiet++
+		}
+	}
+}
+
+// table returns the rows that a reader of the catalog sees, sorted, each with its partition in front.
+func (h *house) table(database, name string) []string {
+	table, err := h.catalog.GetTable(h.ctx, database, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil
+	}
+	require.NoError(h.t, err)
+	if len(table.PartitionKeys) == 0 {
+		return h.rowsBelow(table.StorageDescriptor.Location, "")
+	}
+	partitions, err := h.catalog.GetPartitions(h.ctx, database, name, "")
+	require.NoError(h.t, err)
+	var rows []string
+	for _, p := range partitions {
+		rows = append(rows, h.rowsBelow(p.StorageDescriptor.Location, p.Values[0]+" ")...)
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+// rowsBelow reads as Athena and Spectrum do: everything below the location that is not hidden.
+func (h *house) rowsBelow(location, front string) []string {
+	prefix := strings.TrimPrefix(location, h.bucket.Location(""))
+	require.True(h.t, strings.HasSuffix(prefix, "/"), "%s must end with a slash", location)
+	var rows []string
+	for o, err := range h.bucket.List(h.ctx, prefix) {
+		require.NoError(h.t, err)
+		if strings.Contains("/"+strings.TrimPrefix(o.Key, prefix), "/_") {
+			continue
+		}
+		require.NotZero(h.t, o.Size)
+		for _, row := range h.lines(o.Key) {
+			rows = append(rows, front+row)
+		}
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+func (h *house) lines(key string) []string {
+	body, _, err := h.bucket.Get(h.ctx, key)
+	require.NoError(h.t, err)
+	defer body.Close()
+	zip, err := gzip.NewReader(body)
+	require.NoError(h.t, err)
+	var lines []string
+	sc := bufio.NewScanner(zip)
+	sc.Buffer(nil, 8<<20)
+	for sc.Scan() {
+		lines = append(lines, sc.Text())
+	}
+	require.NoError(h.t, sc.Err())
+	require.NotEmpty(h.t, lines, "%s is empty", key)
+	return lines
+}
+
+// keys lists the bucket.
+func (h *house) keys(prefix string) []string {
+	var keys []string
+	for o, err := range h.bucket.List(h.ctx, prefix) {
+		require.NoError(h.t, err)
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
+
+// image maps all keys to their bytes.
+func (h *house) image() map[string]string {
+	image := map[string]string{}
+	for _, key := range h.keys("") {
+		body, _, err := h.bucket.Get(h.ctx, key)
+		require.NoError(h.t, err)
+		text, err := io.ReadAll(body)
+		require.NoError(h.t, err)
+		require.NoError(h.t, body.Close())
+		image[key] = string(text)
+	}
+	return image
+}
+
+// wanted is what the table shall hold, made with encoding/json from the records, independently of the code under test.
+func (h *house) wanted(from, to event.Day) []string {
+	var rows []string
+	for _, r := range h.reader.records {
+		d := r.Day()
+		if r.project != h.project || r.Kind != event.KindEvent || r.position > h.reader.sealed || d < from || to != 0 && d > to {
+			continue
+		}
+		row := struct {
+			DeviceID   *string `json:"device_id"`
+			DistinctID string  `json:"distinct_id"`
+			EventName  string  `json:"event_name"`
+			InsertID   *string `json:"insert_id"`
+			Properties string  `json:"properties"`
+			Time       int64   `json:"time"`
+			UserID     *string `json:"user_id"`
+		}{nullable(r.DeviceID), string(r.DistinctID), string(r.Name), nullable(r.InsertID), string(r.Properties), r.Time / 1000, nullable(r.UserID)}
+		var text strings.Builder
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(row); err != nil {
+			panic(err)
+		}
+		rows = append(rows, d.String()+" "+strings.TrimSuffix(text.String(), "\n"))
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+func nullable(text []byte) *string {
+	if len(text) == 0 {
+		return nil
+	}
+	s := string(text)
+	return &s
+}
+
+var serial int
+
+// click makes an event that is like no other, days after (or before) 2026-08-01.
+func click(days int) event.Record {
+	serial++
+	at := epoch.AddDate(0, 0, days).UnixMilli() + int64(serial%1000)
+	return event.Record{
+		Kind: event.KindEvent, Time: at, Received: epoch.UnixMilli(), Name: []byte("Clicked \"x\""), DistinctID: []byte("u1"),
+		InsertID:   fmt.Appendf(nil, "i%d", serial),
+		Properties: fmt.Appendf(nil, `{"$city":"Zürich","n":%d,"path":"C:\\x","nested":{"a":[1.10,"\u20ac"]}}`, serial),
+	}
+}
+
+func clicks(days ...int) []event.Record {
+	var all []event.Record
+	for _, d := range days {
+		all = append(all, click(d))
+	}
+	return all
+}
