@@ -249,7 +249,7 @@ func (s *Store) end(ctx context.Context, p *Pipeline, run *Run, state RunState, 
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE pipeline_run SET state = ?, is_open = ?, finished_ms = ? WHERE pipeline_id = ? AND number = ?`,
-			string(state), flag(!cleared), s.now().UnixMilli(), p.ID, run.Number)
+			string(state), bit(!cleared), s.now().UnixMilli(), p.ID, run.Number)
 		if err == nil && cause != nil {
 			e := runError(cause)
 			_, err = tx.Exec(ctx, `UPDATE pipeline_run SET error_class = ?, error_operation = ?, error_object = ?, error_message = ?, error_hint = ?

@@ -101,7 +101,7 @@ func (s *Store) Create(ctx context.Context, spec Spec) (*Pipeline, error) {
 			catalog_database, table_name, milliseconds, created_ms, state, published, target, next_ms, attached, attach_ms, attach_tries,
 			attach_error, lease_owner, lease_until_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, 0, 0, 0, '', '', 0)`,
 			p.ID, p.Project, p.Name, string(p.Source), string(p.Format), string(p.Frequency), p.Interval.Milliseconds(), int64(p.From), int64(p.To),
-			p.Bucket, p.Prefix, p.Database, p.Table, flag(p.Milliseconds), p.Created.UnixMilli(), string(p.State), p.Next.UnixMilli())
+			p.Bucket, p.Prefix, p.Database, p.Table, bit(p.Milliseconds), p.Created.UnixMilli(), string(p.State), p.Next.UnixMilli())
 		if err != nil {
 			return metaFault("storing pipeline "+p.Name, err)
 		}
@@ -294,7 +294,7 @@ func metaFault(op string, err error) error {
 	return fault.New(fault.Transient, op, "", err, "")
 }
 
-func flag(b bool) int64 {
+func bit(b bool) int64 {
 	if b {
 		return 1
 	}
