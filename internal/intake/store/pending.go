@@ -114,6 +114,17 @@ const (
 	maxTime = math.MaxInt32 * 86_400_000
 )
 
+// checkRecord reports a record that a segment cannot hold.
+func checkRecord(r *event.Record) error {
+	switch {
+	case r.Kind < event.KindEvent || r.Kind > event.KindGroup:
+		return fmt.Errorf("the kind %d is unknown", r.Kind)
+	case r.Time < minTime || r.Time >= maxTime:
+		return fmt.Errorf("the time %d ms is no day", r.Time)
+	}
+	return nil
+}
+
 // add reads a block. After an error the block is as if it had not been read.
 func (s *Store) add(ctx context.Context, p *pending, b *eventlog.Block) error {
 	if b.Key != "" {
@@ -130,11 +141,8 @@ func (s *Store) add(ctx context.Context, p *pending, b *eventlog.Block) error {
 	var rows [4]*segment.Rows
 	var before [4]int
 	err := p.decoder.Decode(b, func(index int, r *event.Record) error {
-		switch {
-		case r.Kind < event.KindEvent || r.Kind > event.KindGroup:
-			return fmt.Errorf("record %d has the unknown kind %d", index, r.Kind)
-		case r.Time < minTime || r.Time >= maxTime:
-			return fmt.Errorf("record %d has the time %d ms, which is no day", index, r.Time)
+		if err := checkRecord(r); err != nil {
+			return fmt.Errorf("record %d: %w", index, err)
 		}
 		to := rows[r.Kind]
 		if to == nil {

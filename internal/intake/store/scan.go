@@ -97,6 +97,7 @@ type source struct {
 	filter  *segment.Filtered // nil when the window holds the whole segment
 
 	object *object
+	file   *segment.File
 	cursor *segment.Cursor
 	keep   bool
 	batch  Batch
@@ -114,7 +115,7 @@ func (src *source) open(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("opening segment %s: %w", src.segment.Key, err), o.Close())
 	}
-	src.object, src.cursor = o, f.Cursor(src.choice)
+	src.object, src.file, src.cursor = o, f, f.Cursor(src.choice)
 	return nil
 }
 
@@ -153,7 +154,7 @@ func (src *source) close() error {
 		return nil
 	}
 	err := errors.Join(src.cursor.Close(), src.object.Close())
-	src.cursor, src.object = nil, nil
+	src.cursor, src.file, src.object = nil, nil, nil
 	if err != nil {
 		return fmt.Errorf("closing segment %s: %w", src.segment.Key, err)
 	}

@@ -12,7 +12,9 @@
 // # Objects
 //
 //	segments/<project>/<kind>/<after>-<up to>.parquet   records of a log range (package segment)
-//	snapshots/<project>/<content>/<position>.parquet    profiles or identities as of a position (package snapshot)
+//	snapshots/<project>/<content>/<position>-<random>.parquet
+//	                                                     profiles or identities as of a position, one row each in the
+//	                                                     columns of a segment, ordered by distinct_id
 //	_poison/<position>                                   a block that cannot be decoded, as it was
 //
 // Numbers in keys are positions of 20 digits. One process at a time runs a store; any number read it.

@@ -60,7 +60,11 @@ type Store struct {
 	pins    map[*pin]struct{}
 	readers map[string]int // object key to how many read it
 	stats   Stats
+
+	folding map[snapshotName]*sync.Mutex // guarded by mu; each lets one snapshot of a name be made at a time
 }
+
+var _ Reader = (*Store)(nil)
 
 // Open returns the store over the database and the bucket. It reads them but changes nothing.
 func Open(ctx context.Context, opts Options) (*Store, error) {
@@ -91,6 +95,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	opts.Merge.setDefaults()
 	s := &Store{
 		opts: opts, waiters: map[eventlog.Position]chan struct{}{}, pins: map[*pin]struct{}{}, readers: map[string]int{},
+		folding: map[snapshotName]*sync.Mutex{},
 	}
 	sealed, err := s.Sealed(ctx)
 	if err != nil {

@@ -145,12 +145,11 @@ func (r *Rows) SortByTime() {
 	r.radixSort()
 }
 
-// SortByID orders the records by group key, then distinct_id, then position and index: the order in which profiles are folded.
+// SortByID orders the records by distinct_id, then position and index: the order in which profiles are folded.
 func (r *Rows) SortByID() {
 	slices.SortFunc(r.order, func(a, b key) int {
 		x, y := &r.rows[a.row], &r.rows[b.row]
 		return cmp.Or(
-			bytes.Compare(r.text(x, textGroupKey), r.text(y, textGroupKey)),
 			bytes.Compare(r.text(x, textDistinctID), r.text(y, textDistinctID)),
 			cmp.Compare(x.position, y.position),
 			cmp.Compare(x.index, y.index))

@@ -26,10 +26,10 @@ var compression = &zstd.Codec{Level: zstd.SpeedFastest}
 
 // Writer writes a segment file. It is reused with Reset.
 type Writer struct {
-	kind    event.Kind
-	file    *parquet.GenericWriter[any]
-	columns []*parquet.ColumnWriter
-	scratch []parquet.Value
+	unordered bool
+	file      *parquet.GenericWriter[any]
+	columns   []*parquet.ColumnWriter
+	scratch   []parquet.Value
 
 	written               int64
 	groupRows, groupBytes int
@@ -37,8 +37,13 @@ type Writer struct {
 }
 
 // NewWriter returns a writer of segments of one kind. Reset it before use.
-func NewWriter(kind event.Kind) *Writer {
-	w := &Writer{kind: kind}
+func NewWriter(kind event.Kind) *Writer { return newWriter(kind, false) }
+
+// NewUnorderedWriter returns a writer of files whose rows are in another order than a segment's: it counts no days.
+func NewUnorderedWriter(kind event.Kind) *Writer { return newWriter(kind, true) }
+
+func newWriter(kind event.Kind, unordered bool) *Writer {
+	w := &Writer{unordered: unordered}
 	w.file = parquet.NewGenericWriter[any](io.Discard, schemaOf(kind),
 		parquet.CreatedBy("refract", "1", "segment"),
 		parquet.Compression(compression),
@@ -104,7 +109,7 @@ func (w *Writer) writePage(r *Rows, order []key) error {
 			for _, k := range order {
 				values = append(values, parquet.Int64Value(k.time))
 			}
-			w.countDays(order)
+			w.countRows(order)
 		default:
 			t := column - firstText
 			if len(w.columns) != numColumns && t == textGroupKey {
@@ -125,7 +130,11 @@ func (w *Writer) writePage(r *Rows, order []key) error {
 	return nil
 }
 
-func (w *Writer) countDays(order []key) {
+func (w *Writer) countRows(order []key) {
+	if w.unordered {
+		w.written += int64(len(order))
+		return
+	}
 	for _, k := range order {
 		n := len(w.days)
 		if n == 0 || k.time >= w.days[n-1].Day.EndMillis() || k.time < w.days[n-1].Day.StartMillis() {
@@ -139,14 +148,14 @@ func (w *Writer) countDays(order []key) {
 	}
 }
 
-// Close ends the file and returns its days. Rows that were not sorted by time give days that repeat.
+// Close ends the file and returns its days. A segment has at least one record, an unordered file may have none.
 func (w *Writer) Close() ([]DayRange, error) {
 	err := w.file.Close()
 	clear(w.scratch[:cap(w.scratch)])
 	if err != nil {
 		return nil, fmt.Errorf("writing the footer of a segment: %w", err)
 	}
-	if w.written == 0 {
+	if w.written == 0 && !w.unordered {
 		return nil, errors.New("writing a segment: it has no records")
 	}
 	return w.days, nil
