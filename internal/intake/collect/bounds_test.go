@@ -78,7 +78,7 @@ func TestMemoryIsBoundedAndGivenBack(t *testing.T) {
 }
 
 func TestABombIsStoppedAtTheLimit(t *testing.T) {
-	bomb := []byte(gzipped(t, strings.Repeat(" ", 1<<30)))
+	bomb := []byte(gzipped(t, strings.Repeat(" ", 64<<20)))
 	c := &Collector{memory: memory{limit: 1 << 40}}
 	b := buffer{memory: &c.memory}
 	r, err := http.NewRequest(http.MethodPost, "/track", bytes.NewReader(bomb))
@@ -129,6 +129,18 @@ func TestABufferIsAtMostEightTimesWhatArrived(t *testing.T) {
 	for i := 1; i < len(bufferSizes); i++ {
 		require.LessOrEqual(t, bufferSizes[i], 8*bufferSizes[i-1]+1)
 	}
+}
+
+func TestATextMadeToBeScannedAgainAndAgainIsGivenUp(t *testing.T) {
+	f := start(t)
+	// The error is at the end, and each line looks like a record that could begin there.
+	hostile := strings.Repeat("{\"a\":[\n", 60) + strings.Repeat("1,", 1<<20)
+	require.Equal(t, verboseError("data, too broken to be read"), f.post("/track?verbose=1", hostile).body)
+	// Lines that are only cut off do not come near that.
+	cutOff := strings.Repeat(good("i-1")[:90]+"\n"+good("i-1")+"\n", 900)
+	require.Equal(t, "1", f.post("/track", cutOff).body)
+	require.Len(t, f.log.records(t), 900)
+	require.Len(t, f.kept(), 900)
 }
 
 func TestConnectionsOverTheLimitWait(t *testing.T) {

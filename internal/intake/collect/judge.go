@@ -18,10 +18,13 @@ func (in *intake) judge(ctx context.Context, payload []byte) error {
 	if in.endpoint == track || in.endpoint == importing {
 		within = "properties"
 	}
-	n := 0
+	n, rescanned := 0, 0
 	for in.batch.Reset(payload, within); in.batch.Next(); n++ {
 		if n == event.MaxRequestRecords {
 			return errTooMany
+		}
+		if rescanned += in.beyond(payload); rescanned > maxRescan*len(payload) {
+			return badData("data, too broken to be read")
 		}
 		if err := in.judgeRecord(ctx); err != nil {
 			return err
@@ -34,6 +37,21 @@ func (in *intake) judge(ctx context.Context, payload []byte) error {
 		in.refuseWhole(payload, within)
 	}
 	return nil
+}
+
+// maxRescan is how many times the length of the payload may be scanned in vain.
+const maxRescan = 2
+
+// beyond returns how far behind the end of the current record its error was found. That text is scanned again as the next record,
+// so a payload can be made for which most of it is scanned once for each level of its nesting.
+func (in *intake) beyond(payload []byte) int {
+	err, ok := in.batch.Err().(*event.SyntaxError)
+	if !ok {
+		return 0
+	}
+	raw := in.batch.Raw()
+	end := cap(payload) - cap(raw) + len(raw)
+	return max(err.Offset-end, 0)
 }
 
 // judgeRecord judges the batch's current record. Its error is not the record's fault.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/intake/eventlog"
@@ -12,7 +13,7 @@ import (
 )
 
 // Retaker takes quarantined records again, by the rules of the endpoint they came to and at the time they came; those of /import as
-// without strict, since nobody is there any more to be told. It implements quarantine.Retaker and serves one replay at a time.
+// without strict, since nobody is there any more to be told. It implements quarantine.Retaker and is safe for concurrent use.
 type Retaker struct {
 	Log      Appender
 	Keys     Keys
@@ -24,6 +25,7 @@ type Retaker struct {
 	// AnyAge takes events that were older than /track allows, because who replays them is trusted, as /import trusts.
 	AnyAge bool
 
+	mu         sync.Mutex // guards what follows
 	normalizer event.Normalizer
 	batch      event.Batch
 	operations []event.Record
@@ -38,10 +40,12 @@ func (r *Retaker) Judge(ctx context.Context, e *quarantine.Entry) error {
 	if err != nil {
 		return fmt.Errorf("looking up project %d: %w", e.Project, err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.normalize(p, e)
 }
 
-// normalize leaves the entry's records in r.operations.
+// normalize leaves the entry's records in r.operations. The caller holds mu.
 func (r *Retaker) normalize(p *project.Project, e *quarantine.Entry) error {
 	mode := event.Simplified
 	if p.Identity == project.Original {
@@ -102,6 +106,8 @@ func (r *Retaker) Retake(ctx context.Context, projectID int64, key string, entri
 	if err != nil {
 		return nil, fmt.Errorf("looking up project %d: %w", projectID, err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.records.Reset()
 	for i := range entries {
 		err := r.normalize(p, &entries[i])
