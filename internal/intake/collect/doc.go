@@ -26,6 +26,11 @@
 // printable ASCII characters) are appended as one block under the key, which belongs to the project. A request whose key is known
 // is judged and answered like the first one, with the header Idempotency-Replayed: true, and appends nothing.
 //
+// # limits=none
+//
+// Refract's addition to /import, for data that never was Mixpanel's: properties are kept whole whatever their number, length, depth
+// and width, which Mixpanel's limits would cut or refuse.
+//
 // # Bounds
 //
 // A request holds at most 10 MiB after decompression and 2,000 records; decompression stops at the limit. Buffers grow with what

@@ -196,6 +196,7 @@ func (in *intake) openLane(p *project.Project, token []byte) int {
 	now := in.now.UnixMilli()
 	if in.endpoint == importing {
 		l.policy = event.ImportPolicy(now, mode, in.params.strict)
+		l.policy.Whole = in.params.whole
 	} else {
 		l.policy = event.TrackPolicy(now, mode)
 	}

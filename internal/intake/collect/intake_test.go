@@ -238,3 +238,15 @@ func TestUpdatesThatUnfoldAreBounded(t *testing.T) {
 		require.NoError(t, eventlog.Decode(&f.log.blocks[i], func(int, *event.Record) error { return nil }))
 	}
 }
+
+func TestLimitsNoneKeepsPropertiesWholeOnImportOnly(t *testing.T) {
+	deep := `"deep":{"a":{"b":{"c":{"d":{"e":1}}}}},"text":"` + strings.Repeat("long ", 100) + `"`
+	body := `[{"event":"x","properties":{"token":"` + testToken + `","time":` + fmt.Sprint(testNow.Unix()) + `,"distinct_id":"u","$insert_id":"i-1",` + deep + `}}]`
+	f := start(t)
+	require.Equal(t, 400, f.post(strict, body, basicAuth(testToken, "")).code)
+	require.Equal(t, 200, f.post(strict+"&limits=none", body, basicAuth(testToken, "")).code)
+	require.Equal(t, "0", f.post("/track?limits=none", body).body)
+	lines := f.log.records(t)
+	require.Len(t, lines, 1)
+	require.Contains(t, lines[0], deep)
+}

@@ -20,6 +20,7 @@ type params struct {
 	data      []byte
 	verbose   verbosity
 	strict    bool
+	whole     bool // limits=none
 	useIP     bool
 	image     bool
 	callback  string
@@ -53,6 +54,8 @@ func (p *params) parseForm(b []byte) {
 			}
 		case "strict":
 			p.strict = on(value)
+		case "limits":
+			p.whole = string(value) == "none"
 		case "ip":
 			p.useIP = on(value)
 		case "img":
