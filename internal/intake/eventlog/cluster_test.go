@@ -120,6 +120,9 @@ func startCluster(t *testing.T) (start func(i int) *server.Server, urls string) 
 }
 
 func TestAClusterLosesOneServerAndThenItsQuorum(t *testing.T) {
+	if testing.Short() {
+		t.Skip("elections take seconds")
+	}
 	start, urls := startCluster(t)
 	servers := []*server.Server{start(0), start(1), start(2)}
 	patience := time.Now().Add(time.Minute)

@@ -70,8 +70,11 @@ func TestFullDisk(t *testing.T) {
 			}
 			require.Error(t, err)
 			for range 3 {
-				err := appendOne()
+				if c.reserve > 0 {
+					require.ErrorContains(t, err, "kept in reserve", "JetStream met the full disk before the guard")
+				}
 				require.Equal(t, fault.Transient, fault.ClassOf(err), "got %v", err)
+				err = appendOne()
 			}
 			t.Logf("%d blocks, then: %v", len(acked), err)
 

@@ -116,8 +116,10 @@ func testReadAfter(t *testing.T, ctx context.Context, log eventlog.Log) {
 }
 
 func testReadEnds(t *testing.T, ctx context.Context, log eventlog.Log) {
-	for i := range 3 {
-		mustAppend(t, ctx, log, Block(1, fmt.Sprint("b", i), 1))
+	// So large that an implementation that fetches ahead meets the new blocks in what it fetches.
+	const blocks = 10
+	for i := range blocks {
+		mustAppend(t, ctx, log, Noise(fmt.Sprint("b", i), 1<<20))
 	}
 	seen := 0
 	require.NoError(t, log.Read(ctx, 0, func(*eventlog.Block) error {
@@ -125,7 +127,7 @@ func testReadEnds(t *testing.T, ctx context.Context, log eventlog.Log) {
 		_, err := log.Append(ctx, Block(1, "meanwhile", 1))
 		return err
 	}))
-	require.Equal(t, 3, seen)
+	require.Equal(t, blocks, seen)
 }
 
 func testReadError(t *testing.T, ctx context.Context, log eventlog.Log) {
