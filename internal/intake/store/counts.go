@@ -133,16 +133,19 @@ func (s *Store) addUnsealed(ctx context.Context, totals map[group]*Total, sealed
 	seen := map[blockKey]bool{}
 	var decoder eventlog.Decoder
 	err := s.opts.Log.Read(ctx, sealed, func(b *eventlog.Block) error {
-		if key := (blockKey{project: b.Project, key: b.Key}); b.Key != "" {
+		key := blockKey{project: b.Project, key: b.Key}
+		if b.Key != "" {
 			_, known, err := s.KnownKey(ctx, b.Project, b.Key)
 			if err != nil || known || seen[key] {
 				return err
 			}
-			seen[key] = true
 		}
 		counts := map[event.Kind]int64{}
 		if decoder.Decode(b, func(_ int, r *event.Record) error { counts[r.Kind]++; return checkRecord(r) }) != nil {
 			return nil
+		}
+		if b.Key != "" {
+			seen[key] = true
 		}
 		for kind, n := range counts {
 			g := group{b.Project, kind}
