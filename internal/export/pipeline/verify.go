@@ -26,6 +26,8 @@ type Counts struct {
 	Published eventlog.Position
 	// Days are ascending.
 	Days []DayCount
+	// Keys are the objects that the manifests name, each with its event day.
+	Keys map[string]event.Day
 	// Stray are objects of the pipeline below the table that no manifest names: those of a run under way, or leavings.
 	Stray []string
 }
@@ -53,7 +55,7 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 	for d, t := range days {
 		day(d).Runs += t.Rows
 	}
-	there := map[string]bool{}
+	there, keys := map[string]bool{}, map[string]event.Day{}
 	layout := p.Layout()
 	for o, err := range b.List(ctx, layout.TableDir()) {
 		if err != nil {
@@ -72,6 +74,7 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 					return err
 				}
 			}
+			keys[o.Key] = d
 			c := day(d)
 			c.Manifests += o.Rows
 			if !there[o.Key] {
@@ -92,7 +95,7 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 	if err := eachPublished(ctx, b, p, count); err != nil {
 		return nil, err
 	}
-	all := &Counts{Published: p.Published}
+	all := &Counts{Published: p.Published, Keys: keys}
 	for _, c := range counts {
 		all.Days = append(all.Days, *c)
 	}
