@@ -86,7 +86,7 @@ func (b *buffer) read(r *http.Request) (body []byte, err error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	encoding, err := contentEncoding(r.Header)
+	open, err := contentEncoding(r.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -110,11 +110,13 @@ func (b *buffer) read(r *http.Request) (body []byte, err error) {
 		}
 		return nil, unreadable(err)
 	}
-	decoded, err := encoding.open(in)
+	decoded, pool, err := open(in)
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	defer encoding.close(decoded)
+	if pool != nil {
+		defer pool.Put(decoded)
+	}
 	n := 0
 	for {
 		if b.bytes == nil || n == len(*b.bytes) {

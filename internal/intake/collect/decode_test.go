@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -86,5 +87,22 @@ func TestCallbackNames(t *testing.T) {
 	}
 	for _, name := range []string{"", "1f", "a..b", ".a", "a.", "a b", "alert(1)", "a;b", "a[0]", "é", "a\n", "</script>", strings.Repeat("a", 129)} {
 		require.False(t, validCallback(name), name)
+	}
+}
+
+func TestPooledDecompressorsAreNotMixedUp(t *testing.T) {
+	f := start(t)
+	requests := map[string][]byte{}
+	for _, name := range []string{"deflate_raw_track", "deflate_zlib_track", "ndjson_zstd_import", "swift_track_gzip"} {
+		raw, err := os.ReadFile("testdata/requests/" + name + ".http")
+		require.NoError(t, err)
+		requests[name] = raw
+	}
+	for range 5 {
+		for name, raw := range requests {
+			require.Equal(t, 200, f.raw(raw).code, name)
+			require.Equal(t, 400, f.post("/track", "\x00\x00broken", "Content-Encoding: deflate").code)
+			require.Equal(t, 400, f.post("/track", "\x28\xb5\x2f\xfdbroken", "Content-Encoding: zstd").code)
+		}
 	}
 }

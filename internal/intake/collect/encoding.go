@@ -14,11 +14,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// encoding is a Content-Encoding. Its readers are pooled: they are large to set up.
-type encoding struct {
-	open  func(in *bufio.Reader) (io.Reader, error)
-	close func(io.Reader)
-}
+// encoding opens a body of one Content-Encoding. The readers are large to set up, so they go back to the pool that open returns, nil
+// for none.
+type encoding func(in *bufio.Reader) (decoded io.Reader, pool *sync.Pool, err error)
 
 // maxZstdWindow is the memory that a zstd body may ask for: the 8 MiB that RFC 8878 recommends decoders to support.
 const maxZstdWindow = 8 << 20
@@ -26,15 +24,11 @@ const maxZstdWindow = 8 << 20
 var (
 	gzips, zlibs, flates, zstds sync.Pool
 
-	identity = encoding{
-		open:  func(in *bufio.Reader) (io.Reader, error) { return in, nil },
-		close: func(io.Reader) {},
-	}
 	encodings = map[string]encoding{
-		"": identity, "identity": identity,
-		"gzip": {openGzip, closeGzip}, "x-gzip": {openGzip, closeGzip},
-		"deflate": {openDeflate, closeDeflate},
-		"zstd":    {openZstd, closeZstd},
+		"": openIdentity, "identity": openIdentity,
+		"gzip": openGzip, "x-gzip": openGzip,
+		"deflate": openDeflate,
+		"zstd":    openZstd,
 	}
 )
 
@@ -50,48 +44,36 @@ func contentEncoding(h http.Header) (encoding, error) {
 	return e, nil
 }
 
-func openGzip(in *bufio.Reader) (io.Reader, error) {
+func openIdentity(in *bufio.Reader) (io.Reader, *sync.Pool, error) { return in, nil, nil }
+
+func openGzip(in *bufio.Reader) (io.Reader, *sync.Pool, error) {
 	if z, ok := gzips.Get().(*gzip.Reader); ok {
-		return z, z.Reset(in)
+		return z, &gzips, z.Reset(in)
 	}
-	return gzip.NewReader(in)
+	z, err := gzip.NewReader(in)
+	return z, &gzips, err
 }
 
-func closeGzip(r io.Reader) { gzips.Put(r) }
-
 // openDeflate takes what RFC 9110 calls deflate, the zlib format, and the bare deflate data that some clients send under that name.
-func openDeflate(in *bufio.Reader) (io.Reader, error) {
+func openDeflate(in *bufio.Reader) (io.Reader, *sync.Pool, error) {
 	head, err := in.Peek(2)
 	if err == nil && head[0]&0x0f == 8 && (uint(head[0])<<8|uint(head[1]))%31 == 0 {
 		if z, ok := zlibs.Get().(io.ReadCloser); ok {
-			return z, z.(zlib.Resetter).Reset(in, nil)
+			return z, &zlibs, z.(zlib.Resetter).Reset(in, nil)
 		}
-		return zlib.NewReader(in)
+		z, err := zlib.NewReader(in)
+		return z, &zlibs, err
 	}
 	if f, ok := flates.Get().(io.ReadCloser); ok {
-		return f, f.(flate.Resetter).Reset(in, nil)
+		return f, &flates, f.(flate.Resetter).Reset(in, nil)
 	}
-	return flate.NewReader(in), nil
+	return flate.NewReader(in), &flates, nil
 }
 
-func closeDeflate(r io.Reader) {
-	if _, ok := r.(zlib.Resetter); ok {
-		zlibs.Put(r)
-	} else {
-		flates.Put(r)
-	}
-}
-
-func openZstd(in *bufio.Reader) (io.Reader, error) {
+func openZstd(in *bufio.Reader) (io.Reader, *sync.Pool, error) {
 	if d, ok := zstds.Get().(*zstd.Decoder); ok {
-		return d, d.Reset(in)
+		return d, &zstds, d.Reset(in)
 	}
-	return zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
-}
-
-func closeZstd(r io.Reader) {
-	d := r.(*zstd.Decoder)
-	if d.Reset(nil) == nil {
-		zstds.Put(d)
-	}
+	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+	return d, &zstds, err
 }

@@ -210,14 +210,9 @@ func TestAddFailsWhenTheDatabaseDoesAndAfterClose(t *testing.T) {
 
 func TestCountsAgreeWithTheEntriesWhateverHappens(t *testing.T) {
 	ctx := context.Background()
+	q := open(t, Config{MaxBytes: 4000, MaxProjectBytes: 2500})
+	next := 0
 	rapid.Check(t, func(t *rapid.T) {
-		path := filepath.Join(tempDir(t), "meta.db")
-		db, err := meta.Open(ctx, path)
-		require.NoError(t, err)
-		defer db.Close()
-		q := Open(db, Config{MaxBytes: 4000, MaxProjectBytes: 2500})
-		defer q.Close()
-		next := 0
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			switch rapid.IntRange(0, 2).Draw(t, "step") {
 			case 0:
@@ -230,7 +225,15 @@ func TestCountsAgreeWithTheEntriesWhateverHappens(t *testing.T) {
 				}
 				require.NoError(t, q.Add(ctx, entries))
 			case 1:
-				_, err := q.Delete(ctx, rapid.SliceOfN(rapid.Int64Range(1, 20), 1, 5).Draw(t, "ids")...)
+				listed, err := q.List(ctx, Filter{}, 0, MaxPage)
+				require.NoError(t, err)
+				ids := []int64{-1}
+				for _, e := range listed {
+					if rapid.Bool().Draw(t, "delete") {
+						ids = append(ids, e.ID)
+					}
+				}
+				_, err = q.Delete(ctx, ids...)
 				require.NoError(t, err)
 			case 2:
 				log := &fakeLog{good: func(e *Entry) bool { return e.ID%2 == 0 }}
@@ -251,12 +254,18 @@ func TestCountsAgreeWithTheEntriesWhateverHappens(t *testing.T) {
 				want[project] = c
 			}
 		}
+		var added int64
 		for _, c := range all {
 			require.Equal(t, c.Added, c.Kept+c.Refused+c.Replayed+c.Deleted)
 			require.Equal(t, want[c.Project].Kept, c.Kept)
 			require.Equal(t, want[c.Project].KeptBytes, c.KeptBytes)
 			require.LessOrEqual(t, c.KeptBytes, int64(4000))
+			if c.Project != 0 {
+				require.LessOrEqual(t, c.KeptBytes, int64(2500))
+				added += c.Added
+			}
 		}
 		require.EqualValues(t, next, all[0].Added, "every record that was offered is counted")
+		require.EqualValues(t, next, added)
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -13,18 +12,6 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 )
-
-func tempDir(t interface {
-	Cleanup(func())
-	Fatal(...any)
-}) string {
-	dir, err := os.MkdirTemp("", "quarantine")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
 
 // fakeLog takes the entries that good accepts, remembers keys, and can fail before or after it stored.
 type fakeLog struct {
