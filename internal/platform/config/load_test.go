@@ -52,7 +52,7 @@ func TestTheDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Config{
 		DataDir: "./refract-data", Roles: []Role{Collector, Worker, Query},
-		HTTP:      HTTP{Listen: "127.0.0.1:8080", MaxConnections: 4096, BodyLimit: 10_000_000},
+		HTTP:      HTTP{Listen: "127.0.0.1:8080", MaxConnections: 4096, BodyLimit: 10 << 20},
 		RateLimit: RateLimit{RecordsPerSecond: 30_000, BytesPerMinute: 2_000_000_000},
 		SQL:       SQL{Listen: "127.0.0.1:5439", MemoryLimit: 2 << 30}, Log: Log{Replicas: 3},
 		Lake: Lake{Bucket: "lake", Dir: "refract-data/lake"}, Pipeline: Pipeline{Interval: time.Second, Concurrency: 8},
