@@ -128,6 +128,7 @@ type Progress struct {
 type Pipeline struct {
 	Definition
 	Progress
+	attachMS    int64
 	attachTries int
 }
 

@@ -87,7 +87,7 @@ func (m *memory) add(project int64, kind event.Kind, after, upTo eventlog.Positi
 	}
 	slices.SortFunc(s.Days, func(a, b store.DayRange) int { return cmp.Compare(a.Day, b.Day) })
 	m.segments = append(m.segments, s)
-	slices.SortFunc(m.segments, func(a, b store.Segment) int { return cmp.Compare(a.After, b.After) })
+	slices.SortFunc(m.segments, func(a, b store.Segment) int { return cmp.Or(cmp.Compare(a.After, b.After), cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind)) })
 }
 
 // merge joins two neighbouring segments that no pin covers.
@@ -101,8 +101,11 @@ func (m *memory) merge(rnd *rand.Rand) {
 	a := m.segments[i]
 	for j := i + 1; j < len(m.segments); j++ {
 		b := m.segments[j]
-		if b.Project != a.Project || b.Kind != a.Kind || m.pinned(a) || m.pinned(b) {
+		if b.Project != a.Project || b.Kind != a.Kind {
 			continue
+		}
+		if m.pinned(a) || m.pinned(b) {
+			return
 		}
 		m.segments = slices.DeleteFunc(m.segments, func(s store.Segment) bool { return s.ID == a.ID || s.ID == b.ID })
 		m.add(a.Project, a.Kind, a.After, b.UpTo)

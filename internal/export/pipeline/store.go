@@ -235,7 +235,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 }
 
 const pipelineColumns = `SELECT id, project_id, name, source, format, frequency, interval_ms, from_day, to_day, bucket, prefix, catalog_database,
-	table_name, milliseconds, created_ms, state, published, target, next_ms, attached, attach_tries, attach_error FROM pipeline `
+	table_name, milliseconds, created_ms, state, published, target, next_ms, attached, attach_ms, attach_tries, attach_error FROM pipeline `
 
 func onePipeline(ctx context.Context, q meta.Querier, where string, args ...any) (*Pipeline, error) {
 	all, err := queryPipelines(ctx, q, where, args...)
@@ -259,7 +259,7 @@ func queryPipelines(ctx context.Context, q meta.Querier, where string, args ...a
 		var p Pipeline
 		var interval, from, to, milliseconds, created, published, target, next, attached int64
 		err := rows.Scan(&p.ID, &p.Project, &p.Name, &p.Source, &p.Format, &p.Frequency, &interval, &from, &to, &p.Bucket, &p.Prefix, &p.Database,
-			&p.Table, &milliseconds, &created, &p.State, &published, &target, &next, &attached, &p.attachTries, &p.AttachError)
+			&p.Table, &milliseconds, &created, &p.State, &published, &target, &next, &attached, &p.attachMS, &p.attachTries, &p.AttachError)
 		if err != nil {
 			return nil, metaFault("reading a pipeline", err)
 		}

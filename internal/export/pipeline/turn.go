@@ -24,35 +24,15 @@ var (
 const (
 	// recordTimeout bounds the writing of a result after the worker was told to stop.
 	recordTimeout = 10 * time.Second
-	// attachTimeout bounds an attempt to attach; a paused warehouse takes a minute to wake.
+	// attachTimeout bounds an attempt to attach; a sleeping warehouse takes a minute to wake.
 	attachTimeout = 3 * time.Minute
 	// clearTimeout bounds the removal of objects.
-	clearTimeout = 10 * time.Minute
+	clearTimeout = 2 * time.Minute
 	// housekeepingPause keeps housekeeping that failed from being repeated at once.
 	housekeepingPause = 2 * time.Minute
 	// skipAhead is how many positions an idle continuous pipeline may lag behind before that is stored.
 	skipAhead = 1024
 )
-
-// turn does the one thing that is due first and reports whether there was one.
-func (w *Worker) turn(ctx context.Context, c candidate, sealed eventlog.Position) bool {
-	var err error
-	did := true
-	switch {
-	case c.State == Cancelled && c.open:
-		err = w.housekeep(ctx, c.Pipeline, w.clear)
-	case c.collect:
-		err = w.housekeep(ctx, c.Pipeline, w.collect)
-	case c.attach:
-		err = w.attach(ctx, c.Pipeline)
-	default:
-		did, err = w.export(ctx, c, sealed)
-	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
-		w.Logger.Warn("a pipeline's turn failed", "pipeline", c.Name, "error", err)
-	}
-	return did
-}
 
 // export makes one attempt at the open run, or at a new one when something has arrived.
 func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Position) (bool, error) {
@@ -69,6 +49,7 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 	if err != nil || run == nil {
 		return false, err
 	}
+	changed := w.Store.Changed()
 	if err := w.Store.begin(ctx, p, run, target, w.Owner, w.Now().Add(w.LeaseTTL)); err != nil {
 		return false, err
 	}
@@ -77,7 +58,7 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 	attempt, stop := context.WithCancelCause(ctx)
 	limited, done := context.WithTimeoutCause(attempt, w.AttemptTimeout, errTimeout)
 	defer done()
-	held := w.hold(attempt, stop, p.ID)
+	held := w.hold(attempt, stop, p.ID, changed)
 	m, err := w.write(limited, p, run)
 	cause := context.Cause(limited)
 	stop(nil)
@@ -130,27 +111,29 @@ func (w *Worker) fail(ctx context.Context, p *Pipeline, run *Run, err, cause err
 	return end(Failed, err, pause)
 }
 
-// hold renews the lease until ctx ends, and stops the attempt when the lease is lost or the pipeline paused or cancelled. The
-// returned channel is closed when it has ended.
-func (w *Worker) hold(ctx context.Context, stop context.CancelCauseFunc, id string) <-chan struct{} {
+// hold renews the lease until ctx ends, and stops the attempt when the lease is lost or the pipeline paused or cancelled. It looks
+// when changed is closed, too. The returned channel is closed when it has ended.
+func (w *Worker) hold(ctx context.Context, stop context.CancelCauseFunc, id string, changed <-chan struct{}) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(w.LeaseTTL / 3)
 		defer tick.Stop()
-		misses := 0
-		for {
-			changed := w.Store.Changed()
+		for misses := 0; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			case <-changed:
+			}
+			changed = w.Store.Changed()
 			state, err := w.Store.renew(ctx, id, w.Owner, w.Now().Add(w.LeaseTTL))
 			switch {
 			case ctx.Err() != nil:
 				return
-			case errors.Is(err, errLeaseLost):
-				stop(errLeaseLost)
-				return
 			case err != nil:
 				// Two missed renewals are survived; after the third the lease may be someone else's.
-				if misses++; misses >= 3 {
+				if misses++; misses >= 3 || errors.Is(err, errLeaseLost) {
 					stop(errLeaseLost)
 					return
 				}
@@ -162,12 +145,6 @@ func (w *Worker) hold(ctx context.Context, stop context.CancelCauseFunc, id stri
 				return
 			default:
 				misses = 0
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			case <-changed:
 			}
 		}
 	}()
@@ -353,12 +330,10 @@ func (w *Worker) collect(ctx context.Context, p *Pipeline) error {
 	return w.Store.release(ctx, w.Store.db, p, w.Owner, "")
 }
 
-// attach tells the warehouse about the catalog database.
+// attach tells the warehouse about the catalog database. It works beside exports and without the pipeline's lease; claiming it moves
+// the next attempt on, so that no other worker makes the same one.
 func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
-	if w.Attacher == nil {
-		return nil
-	}
-	if err := w.Store.lease(ctx, w.Store.db, p, w.Owner, w.Now().Add(attachTimeout)); err != nil {
+	if err := w.Store.claimAttach(ctx, p, w.Now().Add(attachTimeout)); err != nil {
 		return err
 	}
 	limited, done := context.WithTimeout(ctx, attachTimeout)
@@ -366,11 +341,7 @@ func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
 	cause := w.Attacher.Attach(limited, &p.Definition, p.Database)
 	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer recorded()
-	if cause == nil {
-		return w.Store.release(record, w.Store.db, p, w.Owner, `, attached = 1, attach_ms = 0, attach_error = ''`)
-	}
-	next := w.Now().Add(w.Backoff(p.attachTries + 1))
-	return w.Store.release(record, w.Store.db, p, w.Owner, `, attach_tries = attach_tries + 1, attach_ms = ?, attach_error = ?`, next.UnixMilli(), cause.Error())
+	return w.Store.attached(record, p, cause, w.Now().Add(w.Backoff(p.attachTries+1)))
 }
 
 // days returns the event days that the run's window can hold, never nil for events.

@@ -102,15 +102,16 @@ type Worker struct {
 	publisher *lake.Publisher
 	healthy   chan struct{}
 	retries   chan struct{}
+	attaches  chan struct{}
 	done      chan struct{} // a turn ended
 
 	mu     sync.Mutex
 	active map[string]bool
 	// idle remembers, per pipeline, the sealed position up to which there was nothing for it.
 	idle map[string]eventlog.Position
-	// pauses keeps housekeeping that failed from being repeated at once.
-	pauses map[string]time.Time
-	pins   map[string]pin
+	// pauses keeps housekeeping that failed from being repeated at once, stumbles any turn that ended without a recorded result.
+	pauses, stumbles map[string]time.Time
+	pins             map[string]pin
 }
 
 type pin struct {
@@ -124,8 +125,10 @@ func NewWorker(c Config) *Worker {
 	c.Store.now = c.Now
 	return &Worker{
 		Config: c, publisher: lake.NewPublisher(c.Now),
-		healthy: make(chan struct{}, c.Runs), retries: make(chan struct{}, max(1, c.Runs/4)), done: make(chan struct{}, 1),
-		active: map[string]bool{}, idle: map[string]eventlog.Position{}, pauses: map[string]time.Time{}, pins: map[string]pin{},
+		healthy: make(chan struct{}, c.Runs), retries: make(chan struct{}, max(1, c.Runs/4)), attaches: make(chan struct{}, 2),
+		done:   make(chan struct{}, 1),
+		active: map[string]bool{}, idle: map[string]eventlog.Position{},
+		pauses: map[string]time.Time{}, stumbles: map[string]time.Time{}, pins: map[string]pin{},
 	}
 }
 
@@ -157,16 +160,15 @@ func (w *Worker) Run(ctx context.Context) error {
 		wait := w.Poll
 		sealed, err := w.Reader.Sealed(ctx)
 		if err == nil {
-			wait, err = w.pass(ctx, sealed, func(c candidate, slot chan struct{}) bool {
+			wait, err = w.pass(ctx, sealed, func(t task) bool {
 				select {
-				case slot <- struct{}{}:
+				case t.slot <- struct{}{}:
 				default:
 					return false // the end of a turn wakes the loop
 				}
 				turns.Go(func() {
-					w.turn(ctx, c, sealed)
-					<-slot
-					w.leave(c.ID)
+					w.do(ctx, t)
+					<-t.slot
 					select {
 					case w.done <- struct{}{}:
 					default:
@@ -199,23 +201,47 @@ func (w *Worker) RunOnce(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var due []candidate
-	_, err = w.pass(ctx, sealed, func(c candidate, _ chan struct{}) bool {
-		due = append(due, c)
+	var due []task
+	_, err = w.pass(ctx, sealed, func(t task) bool {
+		due = append(due, t)
 		return true
 	})
 	n := 0
-	for _, c := range due {
-		if w.turn(ctx, c, sealed) {
+	for _, t := range due {
+		if w.do(ctx, t) {
 			n++
 		}
-		w.leave(c.ID)
 	}
 	return n, errors.Join(err, ctx.Err())
 }
 
+// task is one turn of a pipeline.
+type task struct {
+	name string
+	// key excludes other turns of the same kind. Attaching goes on beside exporting: a warehouse that sleeps holds nothing up.
+	key  string
+	slot chan struct{}
+	// turn reports whether it did something.
+	turn func(ctx context.Context) (bool, error)
+}
+
+// do takes a turn that pass has started.
+func (w *Worker) do(ctx context.Context, t task) bool {
+	did, err := t.turn(ctx)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
+		w.Logger.Warn("a pipeline's turn failed", "pipeline", t.name, "error", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.active, t.key)
+	if err != nil {
+		w.stumbles[t.key] = w.Now().Add(w.Poll)
+	}
+	return did
+}
+
 // pass starts a turn for every pipeline that may have something to do and returns how long nothing else can become due.
-func (w *Worker) pass(ctx context.Context, sealed eventlog.Position, start func(candidate, chan struct{}) bool) (time.Duration, error) {
+func (w *Worker) pass(ctx context.Context, sealed eventlog.Position, start func(task) bool) (time.Duration, error) {
 	now := w.Now()
 	due, err := w.Store.candidates(ctx, w.Owner, now, now.Add(w.Poll), now.Add(-max(w.Grace, 0)))
 	if err != nil {
@@ -223,42 +249,51 @@ func (w *Worker) pass(ctx context.Context, sealed eventlog.Position, start func(
 	}
 	wait := w.Poll
 	for _, c := range due {
-		if until := c.Next.Sub(now); until > 0 && c.State == Active && !c.attach && !c.collect {
+		if until := c.Next.Sub(now); until > 0 && c.State == Active {
 			wait = min(wait, until)
-			continue
 		}
-		if !w.enter(c, sealed, now) {
-			continue
-		}
-		slot := w.healthy
-		if c.open {
-			slot = w.retries
-		}
-		if !start(c, slot) {
-			w.leave(c.ID)
+		for _, t := range w.tasks(c, sealed, now) {
+			w.mu.Lock()
+			enter := !w.active[t.key] && !w.stumbles[t.key].After(now)
+			if enter {
+				w.active[t.key] = true
+			}
+			w.mu.Unlock()
+			if enter && !start(t) {
+				w.mu.Lock()
+				delete(w.active, t.key)
+				w.mu.Unlock()
+			}
 		}
 	}
 	return wait, nil
 }
 
-// enter marks the pipeline as at work, unless it is already or is known to have nothing to do.
-func (w *Worker) enter(c candidate, sealed eventlog.Position, now time.Time) bool {
+// tasks returns what a pipeline has to do: attaching, and the first of clearing away, removing old snapshots, and exporting.
+func (w *Worker) tasks(c candidate, sealed eventlog.Position, now time.Time) []task {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.active[c.ID] || w.pauses[c.ID].After(now) && (c.State == Cancelled || c.collect) {
-		return false
+	housekeeping := !w.pauses[c.ID].After(now)
+	idle := c.Frequency == Continuous && !c.open && w.idle[c.ID] == sealed && sealed > 0
+	w.mu.Unlock()
+	var all []task
+	if c.attach && w.Attacher != nil {
+		all = append(all, task{c.Name, c.ID + " attach", w.attaches, func(ctx context.Context) (bool, error) { return true, w.attach(ctx, c.Pipeline) }})
 	}
-	if c.Frequency == Continuous && !c.open && !c.attach && !c.collect && w.idle[c.ID] == sealed && sealed > 0 {
-		return false
+	main := task{name: c.Name, key: c.ID, slot: w.healthy}
+	if c.open {
+		main.slot = w.retries
 	}
-	w.active[c.ID] = true
-	return true
-}
-
-func (w *Worker) leave(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.active, id)
+	switch {
+	case housekeeping && c.State == Cancelled && c.open:
+		main.turn = func(ctx context.Context) (bool, error) { return true, w.housekeep(ctx, c.Pipeline, w.clear) }
+	case housekeeping && c.collect:
+		main.turn = func(ctx context.Context) (bool, error) { return true, w.housekeep(ctx, c.Pipeline, w.collect) }
+	case c.State == Active && !c.Next.After(now) && !idle:
+		main.turn = func(ctx context.Context) (bool, error) { return w.export(ctx, c, sealed) }
+	default:
+		return all
+	}
+	return append(all, main)
 }
 
 // pin keeps the run's segments as they are until unpin.
