@@ -56,6 +56,16 @@ func (s *Store) Counts(ctx context.Context, w Window) ([]DayCount, error) {
 	return all, nil
 }
 
+// Accepted returns how many records of the project the sealed blocks announced in their headers when they were appended: what senders
+// were told is kept. Segments hold as many, unless a block could not be decoded.
+func (s *Store) Accepted(ctx context.Context, project int64) (int64, error) {
+	var n int64
+	if err := s.opts.DB.QueryRow(ctx, `SELECT coalesce(max(records), 0) FROM accepted WHERE project_id = ?`, project).Scan(&n); err != nil {
+		return 0, fmt.Errorf("counting accepted records of project %d: %w", project, err)
+	}
+	return n, nil
+}
+
 // Total is what the store has of one project and kind.
 type Total struct {
 	Project int64

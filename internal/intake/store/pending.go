@@ -27,7 +27,9 @@ type pending struct {
 	known       map[blockKey]bool // the keys of keys, without positions
 	poison      []poisonBlock
 	duplicates  int64
-	decoder     eventlog.Decoder
+	// announced is how many records the blocks' headers promise, by project: what senders were told is kept.
+	announced map[int64]int64
+	decoder   eventlog.Decoder
 }
 
 // group is what goes into one segment.
@@ -54,7 +56,7 @@ type poisonBlock struct {
 const maxSpareRows = 16
 
 func newPending(sealed eventlog.Position) *pending {
-	return &pending{after: sealed, upTo: sealed, groups: map[group]*segment.Rows{}, known: map[blockKey]bool{}}
+	return &pending{after: sealed, upTo: sealed, groups: map[group]*segment.Rows{}, known: map[blockKey]bool{}, announced: map[int64]int64{}}
 }
 
 // empty reports whether there is nothing to seal, not even a watermark to move.
@@ -93,6 +95,7 @@ func (p *pending) sealedTo() {
 	}
 	p.keys, p.poison, p.duplicates = nil, nil, 0
 	clear(p.known)
+	clear(p.announced)
 }
 
 func (p *pending) rows(g group) *segment.Rows {
@@ -165,6 +168,7 @@ func (s *Store) add(ctx context.Context, p *pending, b *eventlog.Block) error {
 		p.keys = append(p.keys, blockKey{b.Project, b.Key, b.Position})
 		p.known[blockKey{project: b.Project, key: b.Key}] = true
 	}
+	p.announced[b.Project] += int64(b.Count)
 	p.upTo = b.Position
 	return nil
 }

@@ -208,6 +208,12 @@ func (s *Store) commitSeal(ctx context.Context, p *pending, segments []Segment) 
 				return fmt.Errorf("noting block key %q of project %d: %w", k.key, k.project, err)
 			}
 		}
+		for project, n := range p.announced {
+			if _, err := tx.Exec(ctx, `INSERT INTO accepted (project_id, records) VALUES (?, ?)
+				ON CONFLICT (project_id) DO UPDATE SET records = accepted.records + excluded.records`, project, n); err != nil {
+				return fmt.Errorf("counting accepted records of project %d: %w", project, err)
+			}
+		}
 		for _, b := range p.poison {
 			if _, err := tx.Exec(ctx, `INSERT INTO poison_block (position, project_id, block_key, records, bytes, reason, object_key, created_ms)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
