@@ -18,8 +18,9 @@ const (
 	storeTimeout = 30 * time.Second
 	// maxEncoded bounds what the records of one request may unfold to: an update with several operators repeats its modifiers.
 	maxEncoded = 3 * event.MaxRequestBytes
-	// keepEncoded is how much an intake that goes back to the pool may hold.
+	// keepEncoded and keepLanes bound what an intake that goes back to the pool may hold.
 	keepEncoded = 4 << 20
+	keepLanes   = 4
 	// maxTokens is how many different tokens one request may name. Each unknown one costs a look-up; clients use one.
 	maxTokens = 64
 	// maxKey is how long an Idempotency-Key may be.
@@ -86,7 +87,7 @@ func (in *intake) end() {
 		size += in.lanes[i].records.Len()
 		in.lanes[i].project, in.lanes[i].token = nil, nil
 	}
-	c := in.c
+	c, keep := in.c, size <= keepEncoded && len(in.lanes) <= keepLanes
 	in.lanes = in.lanes[:0]
 	clear(in.failed)
 	clear(in.entries)
@@ -95,7 +96,7 @@ func (in *intake) end() {
 	in.params, in.record, in.r, in.w, in.c = params{}, event.Record{}, nil, nil, nil
 	in.batch.Reset(nil, "")
 	in.body.free()
-	if size <= keepEncoded {
+	if keep {
 		c.intakes.Put(in)
 	}
 }

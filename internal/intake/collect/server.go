@@ -26,7 +26,7 @@ type ServerConfig struct {
 	WriteTimeout time.Duration
 	// IdleTimeout is how long a connection may be kept without a request (default 75 s).
 	IdleTimeout time.Duration
-	// MaxHeaderBytes bounds request line and headers, and so the data of a GET (default 256 KiB).
+	// MaxHeaderBytes bounds request line and headers, and so the data of a GET (default 64 KiB).
 	MaxHeaderBytes int
 	// ShutdownTimeout is how long requests under way may go on after the end (default 30 s).
 	ShutdownTimeout time.Duration
@@ -50,7 +50,7 @@ func (c *ServerConfig) setDefaults() {
 		c.MaxConnections = 4096
 	}
 	if c.MaxHeaderBytes == 0 {
-		c.MaxHeaderBytes = 256 << 10
+		c.MaxHeaderBytes = 64 << 10
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -2,7 +2,12 @@ package quarantine
 
 import (
 	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
 	"fmt"
+	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +20,30 @@ import (
 	"github.com/refract-io/refract/internal/platform/meta"
 )
 
+// source names a fresh database: a SQLite file, or a schema of the PostgreSQL database that REFRACT_TEST_POSTGRES names.
+func source(t testing.TB) string {
+	t.Helper()
+	postgres := os.Getenv("REFRACT_TEST_POSTGRES")
+	if postgres == "" {
+		return filepath.Join(t.TempDir(), "meta.db")
+	}
+	db, err := sql.Open("pgx", postgres)
+	require.NoError(t, err)
+	schema := "quarantine_" + strings.ToLower(rand.Text())
+	_, err = db.Exec(`CREATE SCHEMA ` + schema)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := db.Exec(`DROP SCHEMA ` + schema + ` CASCADE`)
+		require.NoError(t, errors.Join(err, db.Close()))
+	})
+	address, err := url.Parse(postgres)
+	require.NoError(t, err)
+	query := address.Query()
+	query.Set("search_path", schema)
+	address.RawQuery = query.Encode()
+	return address.String()
+}
+
 func openDB(t testing.TB, path string) *meta.DB {
 	t.Helper()
 	db, err := meta.Open(context.Background(), path)
@@ -25,7 +54,7 @@ func openDB(t testing.TB, path string) *meta.DB {
 
 func open(t testing.TB, c Config) *Quarantine {
 	t.Helper()
-	q := Open(openDB(t, filepath.Join(t.TempDir(), "meta.db")), c)
+	q := Open(openDB(t, source(t)), c)
 	t.Cleanup(q.Close)
 	return q
 }
@@ -129,7 +158,7 @@ func TestWhatIsOverABoundIsCountedAndNotKept(t *testing.T) {
 	ctx := context.Background()
 	one := entry(7, "a")
 	one.prepare()
-	path := filepath.Join(t.TempDir(), "meta.db")
+	path := source(t)
 	bound := Config{MaxBytes: 5 * one.Bytes, MaxProjectBytes: 3 * one.Bytes}
 	q := Open(openDB(t, path), bound)
 	require.NoError(t, q.Add(ctx, []Entry{entry(7, "a"), entry(7, "b"), entry(7, "c"), entry(7, "d")}))
@@ -169,7 +198,7 @@ func TestTextsThatADatabaseCannotHoldAreMended(t *testing.T) {
 
 func TestOverlappingAddsLoseNothing(t *testing.T) {
 	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "meta.db")
+	path := source(t)
 	// Two processes on one database.
 	qs := []*Quarantine{Open(openDB(t, path), Config{}), Open(openDB(t, path), Config{})}
 	const callers, each = 40, 5
@@ -198,7 +227,7 @@ func TestOverlappingAddsLoseNothing(t *testing.T) {
 }
 
 func TestAddFailsWhenTheDatabaseDoesAndAfterClose(t *testing.T) {
-	db, err := meta.Open(context.Background(), filepath.Join(t.TempDir(), "meta.db"))
+	db, err := meta.Open(context.Background(), source(t))
 	require.NoError(t, err)
 	q := Open(db, Config{})
 	require.NoError(t, db.Close())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -122,7 +121,7 @@ func TestAReplayThatCrashedIsFinishedWithoutTakingARecordTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
-			path := filepath.Join(t.TempDir(), "meta.db")
+			path := source(t)
 			q := Open(openDB(t, path), Config{})
 			fill(t, q, 20)
 			crashes := 0
