@@ -24,6 +24,8 @@ type Retaker struct {
 	Host string
 	// AnyAge takes events that were older than /track allows, because who replays them is trusted, as /import trusts.
 	AnyAge bool
+	// Whole keeps properties whatever their number, length and depth, as limits=none of /import does.
+	Whole bool
 
 	mu         sync.Mutex // guards what follows
 	normalizer event.Normalizer
@@ -63,6 +65,7 @@ func (r *Retaker) normalize(p *project.Project, e *quarantine.Entry) error {
 	if r.AnyAge {
 		policy.MaxAge = 0
 	}
+	policy.Whole = r.Whole
 	policy.Geo, policy.Host, policy.Salt = r.Geo, r.Host, p.Token
 
 	r.operations = r.operations[:0]

@@ -41,6 +41,9 @@ type Options struct {
 	Mapping *Mapping
 	// CSVText keeps all cells of CSV files as text.
 	CSVText bool
+	// Whole keeps properties whatever Mixpanel's limits, see Importer. It is part of every chunk's key, since a chunk of which some
+	// records were refused holds others without limits.
+	Whole bool
 	// Job is part of every chunk's key. Another job imports the same file again.
 	Job string
 }
@@ -128,6 +131,9 @@ func Read(file string, opts Options, fn func(*Chunk) error) error {
 		return fmt.Errorf("reading %s: %w", file, err)
 	}
 	salt := opts.Job + "\x00" + identity
+	if opts.Whole {
+		salt += "\x00whole"
+	}
 	if opts.Mapping != nil {
 		salt += "\x00" + opts.Mapping.String()
 	}

@@ -26,8 +26,6 @@ type Importer struct {
 	URL string
 	// Token is the project's token, sent as the user name of Basic authentication.
 	Token string
-	// Whole asks the collector to keep properties whatever their number, length and depth (limits=none, Refract's addition).
-	Whole bool
 	// Client defaults to http.DefaultClient.
 	Client *http.Client
 	// Parallel is how many requests are under way at once, default 4.
@@ -50,7 +48,7 @@ type Summary struct {
 // maxReasons bounds Summary.Reasons.
 const maxReasons = 10
 
-// Run imports the files in order. It retries what passes by itself (429, 5xx, a server that restarts) until ctx ends; after any other
+// Run imports the files in order; opts.Whole asks the collector for limits=none. It retries what passes by itself (429, 5xx, a server that restarts) until ctx ends; after any other
 // error it stops and returns what was done so far.
 func (im *Importer) Run(ctx context.Context, files []string, opts Options) (Summary, error) {
 	parallel := im.Parallel
@@ -80,7 +78,7 @@ func (im *Importer) Run(ctx context.Context, files []string, opts Options) (Summ
 	for range parallel {
 		g.Go(func() error {
 			for c := range chunks {
-				answer, err := im.send(ctx, c)
+				answer, err := im.send(ctx, c, opts.Whole)
 				if err != nil {
 					return fmt.Errorf("importing records %d to %d of %s: %w", c.First, c.First+int64(c.Records)-1, c.File, err)
 				}
@@ -108,7 +106,7 @@ const (
 	longWait  = 60 * time.Second
 )
 
-func (im *Importer) send(ctx context.Context, c *Chunk) (answer, error) {
+func (im *Importer) send(ctx context.Context, c *Chunk, whole bool) (answer, error) {
 	var packed bytes.Buffer
 	zw, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
 	if err != nil {
@@ -120,9 +118,13 @@ func (im *Importer) send(ctx context.Context, c *Chunk) (answer, error) {
 	if err := zw.Close(); err != nil {
 		return answer{}, fmt.Errorf("compressing: %w", err)
 	}
+	address := strings.TrimSuffix(im.URL, "/") + "/import?strict=1"
+	if whole {
+		address += "&limits=none"
+	}
 	wait := firstWait
 	for {
-		a, after, err := im.try(ctx, c, packed.Bytes())
+		a, after, err := im.try(ctx, address, c, packed.Bytes())
 		if err == nil || fault.ClassOf(err) != fault.Transient || ctx.Err() != nil {
 			return a, err
 		}
@@ -136,11 +138,7 @@ func (im *Importer) send(ctx context.Context, c *Chunk) (answer, error) {
 	}
 }
 
-func (im *Importer) try(ctx context.Context, c *Chunk, body []byte) (answer, time.Duration, error) {
-	address := strings.TrimSuffix(im.URL, "/") + "/import?strict=1"
-	if im.Whole {
-		address += "&limits=none"
-	}
+func (im *Importer) try(ctx context.Context, address string, c *Chunk, body []byte) (answer, time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, 0, fault.New(fault.Setup, "making a request to", im.URL, err, "give the collector's address, such as http://127.0.0.1:8080")
