@@ -1,0 +1,119 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/verify"
+)
+
+// Client calls the API of a running process.
+type Client struct {
+	// URL is the process's HTTP address, Token its admin token.
+	URL, Token string
+}
+
+// Do sends body (nothing if nil) as JSON and decodes the answer into out (ignored if nil). An answer that is no success is a *Failure.
+func (c *Client) Do(ctx context.Context, method, path string, body, out any) error {
+	var payload io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encoding the request: %w", err)
+		}
+		payload = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+path, payload)
+	if err != nil {
+		return fault.New(fault.Setup, "calling", c.URL, err, "give the server's address, such as http://127.0.0.1:8080")
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fault.New(fault.Transient, "calling", c.URL, errors.Unwrap(err), "is `refract up` running?")
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		var f Failure
+		if err := json.NewDecoder(resp.Body).Decode(&f); err != nil || f.Message == "" {
+			f.Message = fmt.Sprintf("%s %s answered %s", method, path, resp.Status)
+		}
+		return &f
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// Status returns what the process tells of itself.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	err = c.Do(ctx, http.MethodGet, "/api/refract/status", nil, &s)
+	return s, err
+}
+
+// Projects returns all projects, oldest first.
+func (c *Client) Projects(ctx context.Context) (all []Project, err error) {
+	err = c.Do(ctx, http.MethodGet, "/api/refract/projects", nil, &all)
+	return all, err
+}
+
+// CreateProject makes a project.
+func (c *Client) CreateProject(ctx context.Context, in NewProject) (p Project, err error) {
+	err = c.Do(ctx, http.MethodPost, "/api/refract/projects", in, &p)
+	return p, err
+}
+
+// CreateAccount makes a service account for in.ProjectID.
+func (c *Client) CreateAccount(ctx context.Context, in Account) (a Account, err error) {
+	err = c.Do(ctx, http.MethodPost, "/api/refract/projects/"+strconv.FormatInt(in.ProjectID, 10)+"/service-accounts", in, &a)
+	return a, err
+}
+
+// Quarantine returns a page of the selected entries, beginning after the cursor.
+func (c *Client) Quarantine(ctx context.Context, s Selection, cursor int64, limit int) (page QuarantinePage, err error) {
+	q := url.Values{"cursor": {strconv.FormatInt(cursor, 10)}, "limit": {strconv.Itoa(limit)}}
+	if s.Project != 0 {
+		q.Set("project", strconv.FormatInt(s.Project, 10))
+	}
+	if s.Endpoint != "" {
+		q.Set("endpoint", s.Endpoint)
+	}
+	if s.Field != "" {
+		q.Set("field", s.Field)
+	}
+	err = c.Do(ctx, http.MethodGet, "/api/refract/quarantine?"+q.Encode(), nil, &page)
+	return page, err
+}
+
+// QuarantineEntry returns one entry with its raw bytes.
+func (c *Client) QuarantineEntry(ctx context.Context, id int64) (e Entry, err error) {
+	err = c.Do(ctx, http.MethodGet, "/api/refract/quarantine/"+strconv.FormatInt(id, 10), nil, &e)
+	return e, err
+}
+
+// Replay judges the selected entries again.
+func (c *Client) Replay(ctx context.Context, in ReplayRequest) (out ReplayOutcome, err error) {
+	err = c.Do(ctx, http.MethodPost, "/api/refract/quarantine/replay", in, &out)
+	return out, err
+}
+
+// Verify reconciles a project.
+func (c *Client) Verify(ctx context.Context, project int64) (*verify.Report, error) {
+	var r verify.Report
+	err := c.Do(ctx, http.MethodPost, "/api/refract/verify", VerifyRequest{Project: project}, &r)
+	return &r, err
+}
