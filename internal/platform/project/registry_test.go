@@ -224,10 +224,14 @@ func TestTheDatabaseIsAskedOnceHoweverManyWait(t *testing.T) {
 	var asked atomic.Int32
 	release := make(chan struct{})
 	value := 7
-	ask := func(context.Context) (*int, error) {
+	ask := func(ctx context.Context) (*int, error) {
 		asked.Add(1)
-		<-release
-		return &value, nil
+		select {
+		case <-release:
+			return &value, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	// The first one's patience ends; the others get the answer all the same.
 	ctx, cancel := context.WithCancel(t.Context())
