@@ -208,18 +208,25 @@ func TestAFailingDatabaseIsTransient(t *testing.T) {
 	require.Equal(t, fault.Transient, fault.ClassOf(err))
 }
 
-// BenchmarkOneDay reads one day of a table with 100,000 partitions.
-func BenchmarkOneDay(b *testing.B) {
-	c := withTable(b, "string")
+// BenchmarkGetPartitions reads from a table with 100,000 partitions of two keys.
+func BenchmarkGetPartitions(b *testing.B) {
+	c := withTable(b, "string", "int")
 	var all [][]string
 	for i := range 100_000 {
-		all = append(all, []string{fmt.Sprintf("%06d", i)})
+		all = append(all, []string{fmt.Sprintf("%06d", i), fmt.Sprint(i % 1000)})
 	}
 	create(b, c, all...)
-	for b.Loop() {
-		ps, err := c.GetPartitions(b.Context(), "db", "t", "k0 = '050000'")
-		if err != nil || len(ps) != 1 {
-			b.Fatal(ps, err)
-		}
+	for name, bench := range map[string]struct {
+		expression string
+		want       int
+	}{"one day": {"k0 = '050000'", 1}, "a thousand days": {"k0 LIKE '050%'", 1000}, "by the second key": {"k1 = 7", 100}, "all": {"", 100_000}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				ps, err := c.GetPartitions(b.Context(), "db", "t", bench.expression)
+				if err != nil || len(ps) != bench.want {
+					b.Fatal(len(ps), err)
+				}
+			}
+		})
 	}
 }
