@@ -21,8 +21,7 @@ async function main() {
     await page.goto(page_url);
     const ids = await page.evaluate(async ({ api_host, token }) => {
       const started = (config, name) => new Promise((done) => {
-        const instance = mixpanel.init(token, { api_host, persistence: "localStorage", debug: false, ...config, loaded: (m) => done(m) }, name);
-        if (instance && !name) void instance;
+        mixpanel.init(token, { api_host, persistence: "localStorage", debug: false, ...config, loaded: (m) => done(m) }, name);
       });
       const sent = (fn) => new Promise((done, fail) => {
         const timer = setTimeout(() => fail(new Error("no answer")), 30000);
@@ -43,23 +42,21 @@ async function main() {
       // The default: requests are batched and sent after a while.
       const batched = await started({ batch_requests: true, batch_flush_interval_ms: 200, persistence_name: "batched" }, "batched");
       batched.identify("browser-user");
-      for (let i = 0; i < 40; i++) batched.track("Browser Batched", { i });
+      await Promise.all(Array.from({ length: 40 }, (_, i) => sent((cb) => batched.track("Browser Batched", { i }, cb)))); // they are queued
       // As JSON, the other payload format.
       const json = await started({ batch_requests: false, api_payload_format: "json", persistence_name: "json" }, "json");
       results.json = await sent((cb) => json.track("Browser JSON", { plan: "free" }, cb));
       return results;
     }, { api_host, token });
-    // The batch goes out by itself; wait for its answer rather than for a time.
-    await page.waitForFunction(() => !Object.keys(localStorage).some((k) => k.includes("_ev") && JSON.parse(localStorage.getItem(k) || "[]").length > 0), null, { timeout: 60000 });
+    // The batch goes out by itself, and the queue is empty once it was answered.
+    await page.waitForFunction(() => !Object.keys(localStorage).some((k) => k.startsWith("__mpq_") && k.endsWith("_ev") && JSON.parse(localStorage.getItem(k) || "[]").length > 0), null, { timeout: 60000 });
     // Events under way when the page is left are sent by beacon.
     await page.evaluate(({ api_host, token }) => new Promise((done) => {
-      mixpanel.init(token, { api_host, batch_requests: true, batch_flush_interval_ms: 600000, persistence: "localStorage", persistence_name: "leaving", loaded: (m) => {
-        m.track("Browser Leaving", { by: "unload" });
-        done();
-      } }, "leaving");
+      mixpanel.init(token, { api_host, batch_requests: true, batch_flush_interval_ms: 600000, persistence: "localStorage", persistence_name: "leaving",
+        loaded: (m) => m.track("Browser Leaving", { by: "unload" }, done) }, "leaving");
     }), { api_host, token });
     const left = page.waitForRequest((r) => r.url().startsWith(api_host + "/track"), { timeout: 60000 });
-    await page.evaluate(() => { window.dispatchEvent(new Event("pagehide")); });
+    await page.evaluate(() => { window.dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })); });
     await left;
     console.log(JSON.stringify({ ids, failures, answers }));
   } finally {
