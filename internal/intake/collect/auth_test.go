@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,21 @@ func TestCredentialsOfImport(t *testing.T) {
 			require.Len(t, f.log.records(t), logged)
 		})
 	}
+}
+
+func TestImportReadsItsParametersFromAFormToo(t *testing.T) {
+	f := start(t)
+	auth := basicAuth(testToken, "")
+	missing := "data=[" + eventJSON("x", `"time":1,"distinct_id":"u"`) + "]"
+	require.Equal(t, failed(0, failure(0, "", "properties.time", "'properties.time' is invalid: must be on or after 1971-01-01")),
+		f.post("/import", missing+"&strict=1", auth).body)
+	missing = strings.Replace(missing, `"time":1`, `"time":1777636800`, 1)
+	require.Equal(t, failed(0, failure(0, "", "properties.$insert_id", "'properties.$insert_id' is invalid: must not be missing")),
+		f.post("/import", "strict=1&"+missing, auth).body)
+	require.Equal(t, "1", f.post("/import", missing, auth).body)
+	require.Equal(t, "1", f.post("/import", missing+"&api_key="+testSecret+"&project_id=1234567").body)
+	require.Equal(t, status(401, badProject), f.post("/import", missing+"&project_id=7", auth).body)
+	require.Len(t, f.log.records(t), 2)
 }
 
 func TestAServiceAccountExpiresWhileItIsUsed(t *testing.T) {

@@ -107,10 +107,12 @@ func (in *intake) strict() bool { return in.params.strict && in.endpoint != trac
 // handle takes the request in and returns its answer, or an error, which may be a *refusal.
 func (in *intake) handle(ctx context.Context) (answer, error) {
 	in.params.parseForm(in.query)
-	authorization := in.r.Header.Get("Authorization")
+	authorization, named := in.r.Header.Get("Authorization"), in.params.projectID
+	var importer *project.Project
 	if in.endpoint == importing && authorization != "" {
 		// Before the body is read, so that it need not be for strangers.
-		if err := in.openImport(ctx, authorization); err != nil {
+		var err error
+		if importer, err = in.authorize(ctx, authorization); err != nil {
 			return answer{}, err
 		}
 	}
@@ -122,8 +124,15 @@ func (in *intake) handle(ctx context.Context) (answer, error) {
 	defer cancel()
 	in.c.metrics.bytes[in.endpoint].Add(float64(len(body)))
 	payload, err := in.params.payload(body, in.r.Header.Get("Content-Type"))
-	if in.endpoint == importing && len(in.lanes) == 0 {
-		if err := in.openImport(ctx, ""); err != nil {
+	if in.endpoint == importing {
+		if importer == nil || in.params.projectID != named {
+			// A form can carry api_key and project_id.
+			var err error
+			if importer, err = in.authorize(ctx, authorization); err != nil {
+				return answer{}, err
+			}
+		}
+		if err := in.openImport(ctx, importer); err != nil {
 			return answer{}, err
 		}
 	}
@@ -143,15 +152,17 @@ func (in *intake) handle(ctx context.Context) (answer, error) {
 	return in.verdict(), nil
 }
 
-// openImport authorizes a request to /import and opens its only lane.
-func (in *intake) openImport(ctx context.Context, authorization string) error {
+// authorize returns the project that a request to /import is for, unless it has nothing left of its rate.
+func (in *intake) authorize(ctx context.Context, authorization string) (*project.Project, error) {
 	p, err := in.c.authorize(ctx, authorization, in.params.apiKey, in.params.projectID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := in.c.rates.exhausted(p.ID, in.now); err != nil {
-		return err
-	}
+	return p, in.c.rates.exhausted(p.ID, in.now)
+}
+
+// openImport opens the only lane of a request to /import and looks for its key.
+func (in *intake) openImport(ctx context.Context, p *project.Project) error {
 	in.current = in.openLane(p, nil)
 	in.key = in.r.Header.Get("Idempotency-Key")
 	if in.key == "" {
@@ -162,6 +173,7 @@ func (in *intake) openImport(ctx context.Context, authorization string) error {
 			message: "Idempotency-Key is invalid: must be 1 to " + strconv.Itoa(maxKey) + " printable ASCII characters"}
 	}
 	in.id = "key:" + in.key
+	var err error
 	if in.known, err = in.c.config.Keys.KnownKey(ctx, p.ID, keyPrefix+in.key); err != nil {
 		return fmt.Errorf("looking for an idempotency key: %w", err)
 	}
