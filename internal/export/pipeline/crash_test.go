@@ -13,18 +13,18 @@ import (
 func TestAnyFailedCallLeavesExactlyTheRowsOnceAfterARetry(t *testing.T) {
 	for _, source := range []Source{Events, People, Identities} {
 		want := exportWithFault(t, source, 0, refuse, false)
+		require.Greater(t, want.calls, 8)
 		for _, how := range []damage{refuse, lose, stall, denied} {
 			for _, dies := range []bool{false, true} {
+				if dies && how != lose {
+					continue // how the call failed makes no difference to the next worker but for this
+				}
 				t.Run(fmt.Sprintf("%s, a call %s, worker dies %v", source, how, dies), func(t *testing.T) {
 					t.Parallel()
-					for step := 1; ; step++ {
+					for step := 1; step <= want.calls; step++ {
 						got := exportWithFault(t, source, step, how, dies)
 						require.Equal(t, want.rows, got.rows, "call %d", step)
 						require.Equal(t, want.image, got.image, "call %d: stale or different objects", step)
-						if !got.hit {
-							require.Greater(t, step, 8, "the run makes more calls than that")
-							return
-						}
 					}
 				})
 			}
@@ -35,7 +35,7 @@ func TestAnyFailedCallLeavesExactlyTheRowsOnceAfterARetry(t *testing.T) {
 type outcome struct {
 	rows  []string
 	image map[string]string
-	hit   bool
+	calls int
 }
 
 // exportWithFault exports a backfill and then a second window, one call of which is damaged, until all is quiet.
@@ -46,7 +46,7 @@ func exportWithFault(t *testing.T, source Source, step int, how damage, dies boo
 	h.config.Writer.PartBytes = 1
 	h.config.Grace = -1
 	if how == stall {
-		h.config.AttemptTimeout = 30 * time.Millisecond
+		h.config.AttemptTimeout = 200 * time.Millisecond
 	}
 	h.restart()
 	records := clicks(0, -1, 0, -400, 1, 0, 0)
@@ -73,10 +73,10 @@ func exportWithFault(t *testing.T, source Source, step int, how damage, dies boo
 	h.reader.seal()
 	h.advance(2 * time.Minute)
 	h.once()
-	hit := h.faults.hit
-	if hit && dies {
+	if h.faults.hit && dies {
 		h.restart()
 	}
+	calls := h.faults.calls
 	h.faults.plan(0, "")
 	h.drain()
 	require.Equal(t, h.reader.sealed, h.get(p).Published)
@@ -87,12 +87,11 @@ func exportWithFault(t *testing.T, source Source, step int, how damage, dies boo
 		require.Equal(t, d.Runs, d.Manifests, d.Day)
 		require.Equal(t, d.Runs, d.Objects, d.Day)
 	}
-	return outcome{h.table("mixpanel", source.Table()), h.image(), hit}
+	return outcome{h.table("mixpanel", source.Table()), h.image(), calls}
 }
 
 // TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes kills the worker for real: the attempt's result is never recorded.
 func TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes(t *testing.T) {
-	want := exportWithFault(t, Events, 0, refuse, false)
 	for step := 1; ; step++ {
 		h, done := newHouse(t, t.TempDir())
 		h.reader.append(h.project, clicks(0, -1, -2)...)
@@ -121,5 +120,4 @@ func TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes(t *testing.T) {
 			break
 		}
 	}
-	require.NotEmpty(t, want.rows)
 }

@@ -95,7 +95,7 @@ func queryRuns(ctx context.Context, q meta.Querier, where string, args ...any) (
 		r.Created, r.Started, r.Finished = fromMillis(created), fromMillis(started), fromMillis(finished)
 		r.Superseded = fromMillis(max(superseded, -superseded))
 		if e.Message != "" {
-			r.Error = &e
+			r.LastError = &e
 		}
 		all = append(all, &r)
 	}

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -39,6 +41,7 @@ type house struct {
 
 	mu    sync.Mutex
 	clock time.Time
+	real  atomic.Bool // time goes by itself
 	// attached counts the calls of Attach; attachErr is its answer.
 	attached  int
 	attachErr error
@@ -52,7 +55,9 @@ var epoch = time.Date(2026, 8, 1, 10, 0, 0, 0, time.UTC)
 // newHouse keeps its files below dir and closes with done.
 func newHouse(t require.TestingT, dir string) (h *house, done func()) {
 	h = &house{t: t, ctx: context.Background(), reader: newMemory(), clock: epoch}
-	var err error
+	template, err := migrated()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "meta.db"), template, 0o644))
 	h.db, err = meta.Open(h.ctx, filepath.Join(dir, "meta.db"))
 	require.NoError(t, err)
 	h.bucket, err = bucket.OpenLocal("lake", filepath.Join(dir, "lake"))
@@ -63,15 +68,35 @@ func newHouse(t require.TestingT, dir string) (h *house, done func()) {
 	require.NoError(t, err)
 	h.project = p.ID
 	h.store = NewStore(h.db, projects)
+	h.store.UseClock(h.now)
 	n := 0
 	h.store.newID = func() string { n++; return fmt.Sprintf("pipe%02d", n) }
 	h.config = Config{
-		Store: h.store, Reader: h.reader, Destinations: h, Projects: projects, Now: h.now,
+		Store: h.store, Reader: h.reader, Destinations: h, Projects: projects,
 		Logger: slog.New(slog.DiscardHandler), Writer: lake.WriterOptions{Uploads: 1, TempDir: dir},
 	}
 	h.restart()
 	return h, func() { require.NoError(t, h.db.Close()) }
 }
+
+// migrated returns an empty metadata database as a file: making the tables anew for each of hundreds of houses would take most of
+// the tests' time.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "pipeline-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "meta.db")
+	db, err := meta.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // restart replaces the worker as a new process would.
 func (h *house) restart() {
@@ -81,6 +106,9 @@ func (h *house) restart() {
 }
 
 func (h *house) now() time.Time {
+	if h.real.Load() {
+		return time.Now()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.clock
@@ -104,6 +132,8 @@ func (h *house) Catalog(context.Context, *Definition) (catalog.Catalog, error) {
 
 // Attach implements Attacher.
 func (h *house) Attach(_ context.Context, d *Definition, database string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.attached++
 	if database != d.Database {
 		return errors.New("wrong database")
@@ -280,12 +310,12 @@ func nullable(text []byte) *string {
 	return &s
 }
 
-var serial int
+var serial atomic.Int64
 
 // click makes an event that is like no other, days after (or before) 2026-08-01.
 func click(days int) event.Record {
-	serial++
-	at := epoch.AddDate(0, 0, days).UnixMilli() + int64(serial%1000)
+	serial := serial.Add(1)
+	at := epoch.AddDate(0, 0, days).UnixMilli() + serial%1000
 	return event.Record{
 		Kind: event.KindEvent, Time: at, Received: epoch.UnixMilli(), Name: []byte("Clicked \"x\""), DistinctID: []byte("u1"),
 		InsertID:   fmt.Appendf(nil, "i%d", serial),

@@ -87,7 +87,9 @@ func (m *memory) add(project int64, kind event.Kind, after, upTo eventlog.Positi
 	}
 	slices.SortFunc(s.Days, func(a, b store.DayRange) int { return cmp.Compare(a.Day, b.Day) })
 	m.segments = append(m.segments, s)
-	slices.SortFunc(m.segments, func(a, b store.Segment) int { return cmp.Or(cmp.Compare(a.After, b.After), cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind)) })
+	slices.SortFunc(m.segments, func(a, b store.Segment) int {
+		return cmp.Or(cmp.Compare(a.After, b.After), cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind))
+	})
 }
 
 // merge joins two neighbouring segments that no pin covers.

@@ -63,8 +63,8 @@ type Run struct {
 	Totals lake.Totals
 	// Superseded is when a later run replaced this one's snapshot, whose objects go after a grace period.
 	Superseded time.Time
-	// Error is the last attempt's that failed, if any. It stays when a later attempt succeeds.
-	Error *RunError
+	// LastError is that of the last attempt that failed, if any. It stays when a later attempt succeeds.
+	LastError *RunError
 }
 
 // window returns what the run reads.
@@ -87,8 +87,8 @@ func (r *Run) MarshalJSON() ([]byte, error) {
 		Started  *time.Time        `json:"started,omitempty"`
 		Finished *time.Time        `json:"finished,omitempty"`
 		lake.Totals
-		Error *RunError `json:"error,omitempty"`
-	}{r.Number, r.State, r.After, r.UpTo, r.Attempts, r.Created, optional(r.Started), optional(r.Finished), r.Totals, r.Error})
+		LastError *RunError `json:"last_error,omitempty"`
+	}{r.Number, r.State, r.After, r.UpTo, r.Attempts, r.Created, optional(r.Started), optional(r.Finished), r.Totals, r.LastError})
 }
 
 func optional(t time.Time) *time.Time {

@@ -44,6 +44,9 @@ func NewStore(db *meta.DB, projects Projects) *Store {
 	return &Store{db: db, projects: projects, now: time.Now, newID: randomID, changed: make(chan struct{})}
 }
 
+// UseClock makes the store, and the workers on it, tell time with now. It is for tests, before the store is used.
+func (s *Store) UseClock(now func() time.Time) { s.now = now }
+
 func randomID() string {
 	b := make([]byte, 6)
 	rand.Read(b)

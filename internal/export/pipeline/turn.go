@@ -50,7 +50,7 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 		return false, err
 	}
 	changed := w.Store.Changed()
-	if err := w.Store.begin(ctx, p, run, target, w.Owner, w.Now().Add(w.LeaseTTL)); err != nil {
+	if err := w.Store.begin(ctx, p, run, target, w.Owner, w.Store.now().Add(w.LeaseTTL)); err != nil {
 		return false, err
 	}
 	p.Target = target
@@ -82,7 +82,7 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 
 // fail records why an attempt ended and when the next one is due.
 func (w *Worker) fail(ctx context.Context, p *Pipeline, run *Run, err, cause error) error {
-	now := w.Now()
+	now := w.Store.now()
 	end := func(state RunState, err error, pause time.Duration) error {
 		return w.Store.end(ctx, p, run, state, err, false, w.Owner, now.Add(pause))
 	}
@@ -127,7 +127,7 @@ func (w *Worker) hold(ctx context.Context, stop context.CancelCauseFunc, id stri
 			case <-changed:
 			}
 			changed = w.Store.Changed()
-			state, err := w.Store.renew(ctx, id, w.Owner, w.Now().Add(w.LeaseTTL))
+			state, err := w.Store.renew(ctx, id, w.Owner, w.Store.now().Add(w.LeaseTTL))
 			switch {
 			case ctx.Err() != nil:
 				return
@@ -213,7 +213,7 @@ func cut(segments []store.Segment, target eventlog.Position, limit int64) eventl
 func (w *Worker) next(ctx context.Context, p *Pipeline, run *Run) (time.Time, error) {
 	switch {
 	case run.UpTo < p.Target:
-		return w.Now(), nil
+		return w.Store.now(), nil
 	case p.Frequency == Continuous:
 		return run.Started.Add(p.Interval), nil
 	default:
@@ -226,7 +226,7 @@ func (w *Worker) scheduled(ctx context.Context, p *Pipeline) (time.Time, error) 
 	if err != nil {
 		return time.Time{}, fmt.Errorf("scheduling pipeline %s: %w", p.Name, err)
 	}
-	return nextScheduled(p.Frequency, project.Zone, w.Now()), nil
+	return nextScheduled(p.Frequency, project.Zone, w.Store.now()), nil
 }
 
 // nextScheduled returns the first start of an hourly or daily run after now: half past the hour, and half past midnight in the
@@ -249,7 +249,7 @@ func nextScheduled(f Frequency, zone *time.Location, now time.Time) time.Time {
 
 // housekeep does work on a pipeline's objects under its lease. When it fails it is tried again after housekeepingPause.
 func (w *Worker) housekeep(ctx context.Context, p *Pipeline, work func(context.Context, *Pipeline) error) error {
-	if err := w.Store.lease(ctx, w.Store.db, p, w.Owner, w.Now().Add(clearTimeout)); err != nil {
+	if err := w.Store.lease(ctx, w.Store.db, p, w.Owner, w.Store.now().Add(clearTimeout)); err != nil {
 		return err
 	}
 	limited, done := context.WithTimeout(ctx, clearTimeout)
@@ -257,7 +257,7 @@ func (w *Worker) housekeep(ctx context.Context, p *Pipeline, work func(context.C
 	err := work(limited, p)
 	if err != nil {
 		w.mu.Lock()
-		w.pauses[p.ID] = w.Now().Add(housekeepingPause)
+		w.pauses[p.ID] = w.Store.now().Add(housekeepingPause)
 		w.mu.Unlock()
 		record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 		defer recorded()
@@ -279,9 +279,9 @@ func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 	m, err := w.abandon(ctx, p, run)
 	switch {
 	case err == nil && m != nil:
-		err = w.Store.succeed(ctx, p, run, m, w.Owner, w.Now(), false)
+		err = w.Store.succeed(ctx, p, run, m, w.Owner, w.Store.now(), false)
 	case err == nil, fault.ClassOf(err) != fault.Transient:
-		err = w.Store.end(ctx, p, run, Canceled, err, true, w.Owner, w.Now())
+		err = w.Store.end(ctx, p, run, Canceled, err, true, w.Owner, w.Store.now())
 	}
 	if err == nil {
 		w.unpin(p.ID)
@@ -311,7 +311,7 @@ func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*lake.Mani
 
 // collect removes the snapshots whose grace period is over.
 func (w *Worker) collect(ctx context.Context, p *Pipeline) error {
-	runs, err := w.Store.superseded(ctx, p.ID, w.Now().Add(-max(w.Grace, 0)))
+	runs, err := w.Store.superseded(ctx, p.ID, w.Store.now().Add(-max(w.Grace, 0)))
 	if err != nil {
 		return err
 	}
@@ -333,7 +333,7 @@ func (w *Worker) collect(ctx context.Context, p *Pipeline) error {
 // attach tells the warehouse about the catalog database. It works beside exports and without the pipeline's lease; claiming it moves
 // the next attempt on, so that no other worker makes the same one.
 func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
-	if err := w.Store.claimAttach(ctx, p, w.Now().Add(attachTimeout)); err != nil {
+	if err := w.Store.claimAttach(ctx, p, w.Store.now().Add(attachTimeout)); err != nil {
 		return err
 	}
 	limited, done := context.WithTimeout(ctx, attachTimeout)
@@ -341,7 +341,7 @@ func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
 	cause := w.Attacher.Attach(limited, &p.Definition, p.Database)
 	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer recorded()
-	return w.Store.attached(record, p, cause, w.Now().Add(w.Backoff(p.attachTries+1)))
+	return w.Store.attached(record, p, cause, w.Store.now().Add(w.Backoff(p.attachTries+1)))
 }
 
 // days returns the event days that the run's window can hold, never nil for events.

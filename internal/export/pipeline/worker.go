@@ -57,8 +57,6 @@ type Config struct {
 	// Backoff returns the pause after the attempt-th failure that passes by itself: from 1 second doubling to 5 minutes.
 	Backoff func(attempt int) time.Duration
 	Writer  lake.WriterOptions
-	// Now tells the time.
-	Now func() time.Time
 }
 
 func (c *Config) complete() {
@@ -86,9 +84,6 @@ func (c *Config) complete() {
 	}
 	if c.Backoff == nil {
 		c.Backoff = backoff
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 }
 
@@ -122,9 +117,8 @@ type pin struct {
 // NewWorker returns a worker. Call Recover before anything merges or removes segments, then Run.
 func NewWorker(c Config) *Worker {
 	c.complete()
-	c.Store.now = c.Now
 	return &Worker{
-		Config: c, publisher: lake.NewPublisher(c.Now),
+		Config: c, publisher: lake.NewPublisher(c.Store.now),
 		healthy: make(chan struct{}, c.Runs), retries: make(chan struct{}, max(1, c.Runs/4)), attaches: make(chan struct{}, 2),
 		done:   make(chan struct{}, 1),
 		active: map[string]bool{}, idle: map[string]eventlog.Position{},
@@ -235,14 +229,14 @@ func (w *Worker) do(ctx context.Context, t task) bool {
 	defer w.mu.Unlock()
 	delete(w.active, t.key)
 	if err != nil {
-		w.stumbles[t.key] = w.Now().Add(w.Poll)
+		w.stumbles[t.key] = w.Store.now().Add(w.Poll)
 	}
 	return did
 }
 
 // pass starts a turn for every pipeline that may have something to do and returns how long nothing else can become due.
 func (w *Worker) pass(ctx context.Context, sealed eventlog.Position, start func(task) bool) (time.Duration, error) {
-	now := w.Now()
+	now := w.Store.now()
 	due, err := w.Store.candidates(ctx, w.Owner, now, now.Add(w.Poll), now.Add(-max(w.Grace, 0)))
 	if err != nil {
 		return w.Poll, err
