@@ -34,7 +34,10 @@ type memoryBucket struct {
 	objects map[string][]byte
 	written map[string]time.Time
 	gets    int
-	now     func() time.Time
+	// open counts the seekable readers that are open, most is how many were at once.
+	open, most int
+	local      bool // all readers are seekable
+	now        func() time.Time
 }
 
 func (m *memoryBucket) Location(key string) string { return "memory://" + key }
@@ -53,9 +56,17 @@ func (m *memoryBucket) Put(_ context.Context, key string, body io.ReadSeeker, si
 	return bucket.Object{Key: key, Size: size}, nil
 }
 
-type seekable struct{ *bytes.Reader }
+type seekable struct {
+	*bytes.Reader
+	bucket *memoryBucket
+}
 
-func (seekable) Close() error { return nil }
+func (r seekable) Close() error {
+	r.bucket.mu.Lock()
+	defer r.bucket.mu.Unlock()
+	r.bucket.open--
+	return nil
+}
 
 func (m *memoryBucket) Get(_ context.Context, key string) (io.ReadCloser, bucket.Object, error) {
 	m.mu.Lock()
@@ -65,10 +76,12 @@ func (m *memoryBucket) Get(_ context.Context, key string) (io.ReadCloser, bucket
 		return nil, bucket.Object{}, bucket.ErrNotFound
 	}
 	o := bucket.Object{Key: key, Size: int64(len(content))}
-	if m.gets++; m.gets%2 == 0 {
+	if m.gets++; m.gets%2 == 0 && !m.local {
 		return io.NopCloser(bytes.NewReader(content)), o, nil
 	}
-	return seekable{bytes.NewReader(content)}, o, nil
+	m.open++
+	m.most = max(m.most, m.open)
+	return seekable{bytes.NewReader(content), m}, o, nil
 }
 
 func (m *memoryBucket) Head(context.Context, string) (bucket.Object, error) {

@@ -296,6 +296,27 @@ func TestScansReadWhatWasReplacedUntilTheyEnd(t *testing.T) {
 	require.Len(t, w.objects.keys(), 1)
 }
 
+func TestAScanHoldsFewSegmentsOpen(t *testing.T) {
+	w := newTestWorld(t, Options{MaxOpen: 2})
+	w.objects.local = true
+	w.opts.Bucket = w.objects
+	w.store.opts.Bucket = w.objects
+	const segments, days = 10, 4
+	for range segments {
+		for day := range int64(days) {
+			w.append(1, "", true, track("u", someDay+day*86_400_000))
+		}
+		w.seal()
+	}
+	window := Window{Project: 1, Kind: event.KindEvent, UpTo: w.sealed()}
+	got := w.scan(window)
+	slices.SortStableFunc(got, byDayAndPlace)
+	requireRecords(t, w.within(window), got)
+	require.Equal(t, 3, w.objects.most, "two that are kept and one that is read")
+	require.Zero(t, w.objects.open)
+	require.Equal(t, 2+(segments-2)*days, w.objects.gets, "the kept ones are opened once")
+}
+
 func TestAPinHoldsAMergeBack(t *testing.T) {
 	w := newTestWorld(t, Options{Merge: Merge{Fanout: 2, MaxRecords: 100}})
 	for range 4 {

@@ -7,7 +7,8 @@ import (
 )
 
 // eventRow and groupRow declare the columns; a struct, because a parquet.Group would sort them by name. All are required:
-// typed bulk access needs that, and an empty text means absent anyway.
+// typed bulk access needs that, and an empty text means absent anyway. The properties are a string, not Parquet's JSON, whose
+// values DuckDB checks one by one while it reads, and snapshots have empty ones.
 type eventRow struct {
 	Position   uint64 `parquet:"position"`
 	Index      uint32 `parquet:"index"`
@@ -18,7 +19,7 @@ type eventRow struct {
 	DeviceID   string `parquet:"device_id"`
 	UserID     string `parquet:"user_id"`
 	InsertID   string `parquet:"insert_id"`
-	Properties string `parquet:"properties,json"`
+	Properties string `parquet:"properties"`
 }
 
 type groupRow struct {
@@ -32,7 +33,7 @@ type groupRow struct {
 	UserID     string `parquet:"user_id"`
 	InsertID   string `parquet:"insert_id"`
 	GroupKey   string `parquet:"group_key"`
-	Properties string `parquet:"properties,json"`
+	Properties string `parquet:"properties"`
 }
 
 var (
