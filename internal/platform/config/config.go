@@ -61,8 +61,6 @@ type HTTP struct {
 	TLSCert, TLSKey string
 	TrustedProxies  []netip.Prefix
 	MaxConnections  int
-	// BodyLimit is in bytes, after decompression.
-	BodyLimit int64
 }
 
 // RateLimit is what one project may send.

@@ -20,8 +20,6 @@ func declare(c *Config) []*Field {
 			doc("Networks of the proxies whose X-Forwarded-For is believed. Records get their sender's place from it.", "10.0.0.0/8"),
 		integer(&c.HTTP.MaxConnections, "http.max_connections", "4096", 1, 1_000_000).
 			doc("Connections served at a time. Further ones wait.", "10000"),
-		size(&c.HTTP.BodyLimit, "http.body_limit", "10MiB", 1<<10, 16<<20).
-			doc("Greatest request, after decompression. The default is Mixpanel's.", "2MiB"),
 
 		integer(&c.RateLimit.RecordsPerSecond, "rate_limit.records_per_second", "30000", 0, 1_000_000_000).
 			doc("Records per second of one project, averaged over a minute; 0 is no limit. The default is Mixpanel's.", "0"),

@@ -52,7 +52,7 @@ func TestTheDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Config{
 		DataDir: "./refract-data", Roles: []Role{Collector, Worker, Query},
-		HTTP:      HTTP{Listen: "127.0.0.1:8080", MaxConnections: 4096, BodyLimit: 10 << 20},
+		HTTP:      HTTP{Listen: "127.0.0.1:8080", MaxConnections: 4096},
 		RateLimit: RateLimit{RecordsPerSecond: 30_000, BytesPerMinute: 2_000_000_000},
 		SQL:       SQL{Listen: "127.0.0.1:5439", MemoryLimit: 2 << 30}, Log: Log{Replicas: 3},
 		Lake: Lake{Bucket: "lake", Dir: "refract-data/lake"}, Pipeline: Pipeline{Interval: time.Second, Concurrency: 8},
@@ -74,7 +74,6 @@ roles: [collector, query]
 http:
   listen: ":80"
   trusted_proxies: 10.1.2.3/8, 2001:db8::1
-  body_limit: 1048576
 http.max_connections: 5
 rate_limit:
   records_per_second: 0
@@ -95,7 +94,6 @@ telemetry:
 	require.Equal(t, []Role{Collector, Query}, c.Roles)
 	require.Equal(t, ":80", c.HTTP.Listen)
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::1/128")}, c.HTTP.TrustedProxies)
-	require.EqualValues(t, 1<<20, c.HTTP.BodyLimit)
 	require.Equal(t, 5, c.HTTP.MaxConnections)
 	require.Zero(t, c.RateLimit.RecordsPerSecond)
 	require.Equal(t, "/mnt/lake", c.Lake.Dir)
@@ -110,7 +108,7 @@ telemetry:
 	}
 	require.Equal(t, "(secret)", shown["sql.password"].Value)
 	require.Equal(t, "refract.yaml:3", shown["data_dir"].From)
-	require.Equal(t, "refract.yaml:16", shown["seal.bytes"].From)
+	require.Equal(t, "refract.yaml:15", shown["seal.bytes"].From)
 	require.Empty(t, shown["sql.threads"].From)
 }
 
