@@ -101,6 +101,9 @@ func (m *Manifest) Days() ([]event.Day, error) {
 
 // WriteManifest stores the manifest under its key.
 func WriteManifest(ctx context.Context, b bucket.Bucket, l Layout, m *Manifest) error {
+	if m.Data == nil {
+		m.Data = []Object{} // an empty list in JSON, not null
+	}
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)

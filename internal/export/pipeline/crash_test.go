@@ -121,3 +121,22 @@ func TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes(t *testing.T) {
 		}
 	}
 }
+
+// TestPartsThatAnEarlierAttemptCutOtherwiseAreSwept repeats a run with other settings, as after an upgrade.
+func TestPartsThatAnEarlierAttemptCutOtherwiseAreSwept(t *testing.T) {
+	h := open(t)
+	h.config.Writer.PartBytes = 1
+	h.restart()
+	p := h.create(Spec{})
+	h.reader.append(h.project, clicks(0, 0, 0, -1, -1)...)
+	h.reader.seal()
+	h.faults.plan(6, refuse) // five parts, then the manifest
+	h.once()
+	require.Len(t, h.keys("2195193/mp_master_event/"), 5)
+	h.config.Writer.PartBytes = 0
+	h.restart()
+	h.drain()
+	require.Equal(t, Succeeded, h.lastRun(p).State)
+	require.Len(t, h.keys("2195193/mp_master_event/"), 2)
+	require.Equal(t, h.wanted(0, 0), h.table("mixpanel", "mp_master_event"))
+}

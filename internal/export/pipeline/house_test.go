@@ -54,11 +54,18 @@ var epoch = time.Date(2026, 8, 1, 10, 0, 0, 0, time.UTC)
 
 // newHouse keeps its files below dir and closes with done.
 func newHouse(t require.TestingT, dir string) (h *house, done func()) {
-	h = &house{t: t, ctx: context.Background(), reader: newMemory(), clock: epoch}
 	template, err := migrated()
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "meta.db"), template, 0o644))
-	h.db, err = meta.Open(h.ctx, filepath.Join(dir, "meta.db"))
+	source := filepath.Join(dir, "meta.db")
+	require.NoError(t, os.WriteFile(source, template, 0o644))
+	return newHouseOn(t, dir, source)
+}
+
+// newHouseOn is newHouse with a metadata database.
+func newHouseOn(t require.TestingT, dir, source string) (h *house, done func()) {
+	h = &house{t: t, ctx: context.Background(), reader: newMemory(), clock: epoch}
+	var err error
+	h.db, err = meta.Open(h.ctx, source)
 	require.NoError(t, err)
 	h.bucket, err = bucket.OpenLocal("lake", filepath.Join(dir, "lake"))
 	require.NoError(t, err)

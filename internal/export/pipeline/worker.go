@@ -149,10 +149,15 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	var turns sync.WaitGroup
 	defer turns.Wait()
+	var sealed eventlog.Position
+	sealedMore := w.Reader.SealedAfter(sealed)
 	for {
 		changed := w.Store.Changed()
 		wait := w.Poll
-		sealed, err := w.Reader.Sealed(ctx)
+		now, err := w.Reader.Sealed(ctx)
+		if err == nil && now != sealed {
+			sealed, sealedMore = now, w.Reader.SealedAfter(now)
+		}
 		if err == nil {
 			wait, err = w.pass(ctx, sealed, func(t task) bool {
 				select {
@@ -181,7 +186,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return nil
 		case <-changed:
 		case <-w.done:
-		case <-w.Reader.SealedAfter(sealed):
+		case <-sealedMore:
 		case <-timer.C:
 		}
 		timer.Stop()
