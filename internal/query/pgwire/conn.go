@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -249,8 +250,15 @@ func (c *conn) loop(ctx context.Context) error {
 	}
 }
 
-// handle answers one message. The errors it returns end the connection.
-func (c *conn) handle(ctx context.Context, msg pgproto3.FrontendMessage) error {
+// handle answers one message. The errors it returns end the connection. So does a panic, which one client's statement must not turn into the
+// end of all others.
+func (c *conn) handle(ctx context.Context, msg pgproto3.FrontendMessage) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.log().Error("panic while answering a client", "process", c.id, "panic", p, "stack", string(debug.Stack()))
+			err = fatal(codeInternal, "internal error")
+		}
+	}()
 	switch m := msg.(type) {
 	case *pgproto3.Query:
 		c.skipping = false

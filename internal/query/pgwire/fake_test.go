@@ -127,7 +127,12 @@ func (st *fakeStatement) Execute(ctx context.Context, params []Value, _ bool) (R
 		s.status = 'I'
 	case "notice":
 		s.notices = append(s.notices, &Error{Severity: "NOTICE", Code: "00000", Message: "take note"})
+	case "panic":
+		panic("a bug")
 	case "echo":
+		if len(params) != 2 {
+			return nil, &Error{Code: "08P01", Message: "echo needs two parameters"}
+		}
 		r := &fakeRows{columns: st.Columns(), left: 1, tag: "SELECT"}
 		if params[0].Data == nil {
 			r.nulls = true

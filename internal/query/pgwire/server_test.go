@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"os/exec"
@@ -198,6 +199,16 @@ func TestShutdownCancelsStatementsAndTellsClients(t *testing.T) {
 	_, err = idle.PgConn().Exec(t.Context(), "rows 1").ReadAll()
 	require.Error(t, err)
 	require.Zero(t, b.open.Load())
+}
+
+func TestAPanicEndsOneConnectionOnly(t *testing.T) {
+	addr := serve(t, &Server{Log: slog.New(slog.DiscardHandler)}, newFake())
+	other, c := connect(t, addr, ""), connect(t, addr, "")
+	_, err := c.PgConn().Exec(t.Context(), "panic").ReadAll()
+	require.Equal(t, "XX000", sqlState(err))
+	require.True(t, c.IsClosed())
+	_, err = other.PgConn().Exec(t.Context(), "rows 1").ReadAll()
+	require.NoError(t, err)
 }
 
 func TestASilentReaderIsDisconnected(t *testing.T) {
