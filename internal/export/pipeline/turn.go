@@ -30,8 +30,6 @@ const (
 	clearTimeout = 2 * time.Minute
 	// housekeepingPause keeps housekeeping that failed from being repeated at once.
 	housekeepingPause = 2 * time.Minute
-	// skipAhead is how many positions an idle continuous pipeline may lag behind before that is stored.
-	skipAhead = 1024
 )
 
 // export makes one attempt at the open run, or at a new one when something has arrived.
@@ -177,19 +175,20 @@ func (w *Worker) plan(ctx context.Context, p *Pipeline, sealed eventlog.Position
 		}
 		target = sealed
 	}
-	w.mu.Lock()
-	w.idle[p.ID] = sealed
-	w.mu.Unlock()
-	next := p.Next
 	if p.Frequency != Continuous {
-		var err error
-		if next, err = w.scheduled(ctx, p); err != nil {
+		next, err := w.scheduled(ctx, p)
+		if err != nil {
 			return nil, 0, err
 		}
-	} else if sealed < p.Published+skipAhead {
-		return nil, 0, nil
+		return nil, 0, w.Store.skip(ctx, p, max(sealed, p.Published), next)
 	}
-	return nil, 0, w.Store.skip(ctx, p, max(sealed, p.Published), next)
+	if now := w.Store.now(); w.rest(p, sealed, now) {
+		if err := w.Store.skip(ctx, p, sealed, p.Next); err != nil {
+			return nil, 0, err
+		}
+		w.moved(p.ID, now)
+	}
+	return nil, 0, nil
 }
 
 // cut returns where a window ends that begins before the segments, goes up to target at most, and holds about limit records.

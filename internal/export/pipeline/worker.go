@@ -102,11 +102,19 @@ type Worker struct {
 
 	mu     sync.Mutex
 	active map[string]bool
-	// idle remembers, per pipeline, the sealed position up to which there was nothing for it.
-	idle map[string]eventlog.Position
+	// idle remembers the continuous pipelines that there was nothing for.
+	idle map[string]idle
 	// pauses keeps housekeeping that failed from being repeated at once, stumbles any turn that ended without a recorded result.
 	pauses, stumbles map[string]time.Time
 	pins             map[string]pin
+}
+
+// idle is the sealed position up to which there was nothing for a pipeline. That it has come so far is stored too, for whoever waits
+// for it, but at most once a Poll; it lags when that is to be done yet.
+type idle struct {
+	sealed eventlog.Position
+	moved  time.Time
+	lags   bool
 }
 
 type pin struct {
@@ -121,7 +129,7 @@ func NewWorker(c Config) *Worker {
 		Config: c, publisher: lake.NewPublisher(c.Store.now),
 		healthy: make(chan struct{}, c.Runs), retries: make(chan struct{}, max(1, c.Runs/4)), attaches: make(chan struct{}, 2),
 		done:   make(chan struct{}, 1),
-		active: map[string]bool{}, idle: map[string]eventlog.Position{},
+		active: map[string]bool{}, idle: map[string]idle{},
 		pauses: map[string]time.Time{}, stumbles: map[string]time.Time{}, pins: map[string]pin{},
 	}
 }
@@ -272,7 +280,8 @@ func (w *Worker) pass(ctx context.Context, sealed eventlog.Position, start func(
 func (w *Worker) tasks(c candidate, sealed eventlog.Position, now time.Time) []task {
 	w.mu.Lock()
 	housekeeping := !w.pauses[c.ID].After(now)
-	idle := c.Frequency == Continuous && !c.open && w.idle[c.ID] == sealed && sealed > 0
+	i := w.idle[c.ID]
+	idle := c.Frequency == Continuous && !c.open && i.sealed == sealed && sealed > 0 && !(i.lags && now.Sub(i.moved) >= w.Poll)
 	w.mu.Unlock()
 	var all []task
 	if c.attach && w.Attacher != nil {
@@ -293,6 +302,23 @@ func (w *Worker) tasks(c candidate, sealed eventlog.Position, now time.Time) []t
 		return all
 	}
 	return append(all, main)
+}
+
+// rest notes that up to the sealed position there is nothing for a pipeline, and reports whether it is time to store that.
+func (w *Worker) rest(p *Pipeline, sealed eventlog.Position, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := w.idle[p.ID]
+	i.sealed, i.lags = sealed, sealed > p.Published
+	w.idle[p.ID] = i
+	return i.lags && now.Sub(i.moved) >= w.Poll
+}
+
+// moved notes that it is stored.
+func (w *Worker) moved(id string, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.idle[id] = idle{w.idle[id].sealed, now, false}
 }
 
 // pin keeps the run's segments as they are until unpin.
