@@ -105,6 +105,12 @@ func (c *Client) QuarantineEntry(ctx context.Context, id int64) (e Entry, err er
 	return e, err
 }
 
+// Unattributed returns the last records that belong to no project, the newest first.
+func (c *Client) Unattributed(ctx context.Context) (all []Sample, err error) {
+	err = c.Do(ctx, http.MethodGet, "/api/refract/unattributed", nil, &all)
+	return all, err
+}
+
 // Replay judges the selected entries again.
 func (c *Client) Replay(ctx context.Context, in ReplayRequest) (out ReplayOutcome, err error) {
 	err = c.Do(ctx, http.MethodPost, "/api/refract/quarantine/replay", in, &out)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/intake/collect"
 	"github.com/refract-io/refract/internal/intake/quarantine"
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/meta"
@@ -156,6 +157,19 @@ func TestReplayPassesTheSelectionOn(t *testing.T) {
 	var failure *Failure
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, &Failure{Message: "appending: disk full", Class: "transient", Hint: "free some"}, failure)
+}
+
+func TestRecordsOfNoProjectAreShown(t *testing.T) {
+	f := start(t)
+	_, err := f.Unattributed(context.Background())
+	require.ErrorContains(t, err, "runs no collector")
+	at := time.UnixMilli(5).UTC()
+	f.server.Unattributed = func() []collect.Sample {
+		return []collect.Sample{{Time: at, Endpoint: "track", Token: "wrong", Raw: []byte("{}")}}
+	}
+	all, err := f.Unattributed(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, []Sample{{Time: at, Endpoint: "track", Token: "wrong", Raw: []byte("{}")}}, all)
 }
 
 func TestTheSecretFileIsMadeOnceAndPrivate(t *testing.T) {

@@ -9,6 +9,7 @@
 //	GET  /api/refract/quarantine                            entries, filtered and paged
 //	GET  /api/refract/quarantine/{id}                       one entry with its raw bytes
 //	POST /api/refract/quarantine/replay                     judge entries again and take those that have become good
+//	GET  /api/refract/unattributed                          the last records that belong to no project
 //	POST /api/refract/verify                                reconcile a project
 //
 // Every call needs the process's admin token as a bearer token. Errors are {"error":..., "class":..., "hint":...}.

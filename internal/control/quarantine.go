@@ -28,6 +28,25 @@ func showEntry(e *quarantine.Entry) Entry {
 		Message: e.Message, Bytes: e.Bytes, Raw: e.Raw}
 }
 
+// Sample is a record that belongs to no project: its token is unknown, or it is not readable. Raw is its beginning.
+type Sample struct {
+	Time     time.Time `json:"time"`
+	Endpoint string    `json:"endpoint"`
+	Token    string    `json:"token,omitempty"`
+	Raw      []byte    `json:"raw"`
+}
+
+func (s *Server) unattributed(*http.Request) ([]Sample, error) {
+	if s.Unattributed == nil {
+		return nil, errNoCollector
+	}
+	shown := []Sample{}
+	for _, r := range s.Unattributed() {
+		shown = append(shown, Sample(r))
+	}
+	return shown, nil
+}
+
 // Selection chooses quarantine entries: all of them, or those with the project, endpoint, field or ids that are set.
 type Selection struct {
 	Project  int64   `json:"project,omitempty"`

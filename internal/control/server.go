@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/refract-io/refract/internal/intake/collect"
 	"github.com/refract-io/refract/internal/intake/quarantine"
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/project"
@@ -25,6 +26,8 @@ type Server struct {
 	Quarantine *quarantine.Quarantine
 	Replayer   Replayer
 	Verifier   *verify.Verifier
+	// Unattributed returns the last records that belong to no project, the newest first.
+	Unattributed func() []collect.Sample
 	// Status returns what the process tells of itself.
 	Status func(context.Context) (Status, error)
 }
@@ -51,6 +54,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/refract/quarantine", handle(http.StatusOK, s.listQuarantine))
 	mux.HandleFunc("GET /api/refract/quarantine/{id}", handle(http.StatusOK, s.showQuarantine))
 	mux.HandleFunc("POST /api/refract/quarantine/replay", handle(http.StatusOK, s.replay))
+	mux.HandleFunc("GET /api/refract/unattributed", handle(http.StatusOK, s.unattributed))
 	mux.HandleFunc("POST /api/refract/verify", handle(http.StatusOK, s.verify))
 	return mux
 }
