@@ -155,8 +155,7 @@ func (s *Store) writeMerged(ctx context.Context, merged *Segment, inputs []Segme
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	w := segment.NewWriter(merged.Kind)
-	w.Reset(f)
+	w := segment.NewWriter(f, merged.Kind)
 	sources := make([]*mergeSource, 0, len(inputs))
 	defer func() {
 		for _, m := range sources {

@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
 
@@ -37,6 +39,12 @@ func (s *Store) start(ctx context.Context) (*sealer, error) {
 	for {
 		z, err := s.newSealer(ctx)
 		if err == nil {
+			err = s.checkLog(ctx, z.pending.after)
+		}
+		if errors.Is(err, errForeignLog) {
+			return nil, err
+		}
+		if err == nil {
 			err = s.sweep(ctx)
 		}
 		if err == nil {
@@ -52,6 +60,22 @@ func (s *Store) start(ctx context.Context) (*sealer, error) {
 		}
 		retry.failed(ctx, "starting the store", err)
 	}
+}
+
+// errForeignLog says that the log is behind what was sealed from it.
+var errForeignLog = errors.New("the log does not reach the sealed position")
+
+// checkLog refuses a log that was replaced by an empty one: its blocks would be taken for sealed ones.
+func (s *Store) checkLog(ctx context.Context, sealed eventlog.Position) error {
+	last, err := s.opts.Log.Last(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the end of the log: %w", err)
+	}
+	if last < sealed {
+		return fault.New(fault.Setup, "starting the store", "", fmt.Errorf("%w: its last block is %d, sealed is %d", errForeignLog, last, sealed),
+			"the log and the metadata database belong together: use the log's own folder or stream again, or start with a new database")
+	}
+	return nil
 }
 
 // Pauses after failures: the first one, doubled up to the longest.

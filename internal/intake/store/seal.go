@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/refract-io/refract/internal/event"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/intake/store/segment"
 	"github.com/refract-io/refract/internal/platform/bucket"
@@ -27,16 +28,24 @@ var errOtherSealer = errors.New("the sealed position was moved by another proces
 type sealer struct {
 	store   *Store
 	pending *pending
-	writers map[event.Kind]*segment.Writer
-	out     bytes.Buffer
+	// buffers are for files on their way to the bucket; who takes one gives it back.
+	buffers chan *bytes.Buffer
 }
+
+// parallelPuts is how many files go to the bucket at a time: with many projects a seal would otherwise wait for each in turn.
+const parallelPuts = 8
 
 func (s *Store) newSealer(ctx context.Context) (*sealer, error) {
 	sealed, err := s.Sealed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{store: s, pending: newPending(sealed), writers: map[event.Kind]*segment.Writer{}}, nil
+	z := &sealer{store: s, pending: newPending(sealed)}
+	z.buffers = make(chan *bytes.Buffer, parallelPuts)
+	for range parallelPuts {
+		z.buffers <- new(bytes.Buffer)
+	}
+	return z, nil
 }
 
 // run seals until ctx ends or another process turns out to seal too. All other failures are tried again.
@@ -119,13 +128,9 @@ func (z *sealer) read(ctx context.Context) (full bool, err error) {
 // seal writes what is pending to segments, moves the watermark behind it and releases the log.
 func (z *sealer) seal(ctx context.Context) ([]Segment, error) {
 	p, s := z.pending, z.store
-	var segments []Segment
-	for _, g := range p.sorted() {
-		seg, err := z.write(ctx, g)
-		if err != nil {
-			return nil, err
-		}
-		segments = append(segments, seg)
+	segments, err := z.writeAll(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.commitSeal(ctx, p, segments); err != nil {
 		return nil, err
@@ -148,19 +153,41 @@ func (z *sealer) seal(ctx context.Context) ([]Segment, error) {
 	return segments, nil
 }
 
-// write puts one group's segment into the bucket.
-func (z *sealer) write(ctx context.Context, g group) (Segment, error) {
-	p, s := z.pending, z.store
+// writeAll puts what is pending into the bucket, a segment for each group.
+func (z *sealer) writeAll(ctx context.Context) ([]Segment, error) {
+	puts, ctx := errgroup.WithContext(ctx)
+	var segments []Segment
+	for _, g := range z.pending.sorted() {
+		out := <-z.buffers
+		seg, err := z.write(g, out)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			z.buffers <- out
+			return nil, errors.Join(puts.Wait(), err)
+		}
+		segments = append(segments, seg)
+		puts.Go(func() error {
+			defer func() { z.buffers <- out }()
+			body := bytes.NewReader(out.Bytes())
+			if _, err := z.store.opts.Bucket.Put(ctx, seg.Key, body, seg.Bytes, bucket.PutOptions{ContentType: contentType}); err != nil {
+				return fmt.Errorf("storing %s: %w", seg.Key, err)
+			}
+			return nil
+		})
+	}
+	return segments, puts.Wait()
+}
+
+// write writes one group's segment.
+func (z *sealer) write(g group, out *bytes.Buffer) (Segment, error) {
+	p := z.pending
 	seg := Segment{Project: g.project, Kind: g.kind, After: p.after, UpTo: p.upTo, Key: segmentKey(g.project, g.kind, p.after, p.upTo)}
 	rows := p.groups[g]
 	rows.SortByTime()
-	w := z.writers[g.kind]
-	if w == nil {
-		w = segment.NewWriter(g.kind)
-		z.writers[g.kind] = w
-	}
-	z.out.Reset()
-	w.Reset(&z.out)
+	out.Reset()
+	w := segment.NewWriter(out, g.kind)
 	err := w.Write(rows)
 	if err == nil {
 		seg.Days, err = w.Close()
@@ -171,10 +198,7 @@ func (z *sealer) write(ctx context.Context, g group) (Segment, error) {
 	if err != nil {
 		return seg, fmt.Errorf("writing %s: %w", seg.Key, err)
 	}
-	seg.Records, seg.Bytes = w.Records(), int64(z.out.Len())
-	if _, err := s.opts.Bucket.Put(ctx, seg.Key, bytes.NewReader(z.out.Bytes()), seg.Bytes, bucket.PutOptions{ContentType: contentType}); err != nil {
-		return seg, fmt.Errorf("storing %s: %w", seg.Key, err)
-	}
+	seg.Records, seg.Bytes = w.Records(), int64(out.Len())
 	return seg, nil
 }
 

@@ -115,8 +115,7 @@ func (s *Store) makeSnapshot(ctx context.Context, name snapshotName, base *snaps
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	out := segment.NewUnorderedWriter(event.KindProfile)
-	out.Reset(f)
+	out := segment.NewUnorderedWriter(f, event.KindProfile)
 	if err := next(ctx, source, w.After, w.UpTo, out); err != nil {
 		return nil, nil, fmt.Errorf("folding the %s of project %d up to position %d: %w", name.content, name.project, w.UpTo, err)
 	}

@@ -50,8 +50,7 @@ func (t *sorter) writeRun(write func(*segment.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	w := segment.NewUnorderedWriter(event.KindProfile)
-	w.Reset(f)
+	w := segment.NewUnorderedWriter(f, event.KindProfile)
 	err = write(w)
 	if err == nil {
 		_, err = w.Close()

@@ -12,7 +12,9 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/intake/eventlog"
+	"github.com/refract-io/refract/internal/intake/eventlog/logtest"
 	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/fault"
 )
 
 const someDay = 20_000 * 86_400_000
@@ -90,11 +92,8 @@ func TestAnyBatchingGivesTheSameTable(t *testing.T) {
 				if _, err := w.sealer.read(w.ctx); err != nil {
 					w.injected(err)
 				}
-				for _, g := range w.sealer.pending.sorted() {
-					if _, err := w.sealer.write(w.ctx, g); err != nil {
-						w.injected(err)
-						break
-					}
+				if _, err := w.sealer.writeAll(w.ctx); err != nil {
+					w.injected(err)
 				}
 				for _, p := range pins {
 					p.release()
@@ -371,15 +370,35 @@ func TestACommitWhoseAnswerWasLostIsNotRepeated(t *testing.T) {
 	w.append(1, "k", true, track("a", someDay))
 	_, err := w.sealer.read(w.ctx)
 	require.NoError(t, err)
-	segments := []Segment{}
-	for _, g := range w.sealer.pending.sorted() {
-		seg, err := w.sealer.write(w.ctx, g)
-		require.NoError(t, err)
-		segments = append(segments, seg)
-	}
+	segments, err := w.sealer.writeAll(w.ctx)
+	require.NoError(t, err)
 	require.NoError(t, w.store.commitSeal(w.ctx, w.sealer.pending, segments))
 	w.seal()
 	w.check()
+}
+
+func TestALogThatWasLostIsASetupError(t *testing.T) {
+	w := newTestWorld(t, Options{})
+	w.append(1, "", true, track("a", someDay))
+	w.seal()
+	w.opts.Log = logtest.NewMemory()
+	s, err := Open(w.ctx, w.opts)
+	require.NoError(t, err)
+	err = s.Run(w.ctx)
+	require.Equal(t, fault.Setup, fault.ClassOf(err), "%v", err)
+}
+
+func TestASealHoldsManyProjects(t *testing.T) {
+	w := newTestWorld(t, Options{})
+	for id := range int64(300) {
+		w.append(3+id, "", true, track("a", someDay))
+	}
+	_, err := w.sealer.read(w.ctx)
+	require.NoError(t, err)
+	w.seal()
+	totals, err := w.store.Totals(w.ctx)
+	require.NoError(t, err)
+	require.Len(t, totals, 300)
 }
 
 func TestTotalsCountUnsealedRecordsToo(t *testing.T) {

@@ -52,13 +52,12 @@ func sampleRows(b *testing.B) *Rows {
 func BenchmarkSortAndWrite(b *testing.B) {
 	rows := sampleRows(b)
 	arrival := append([]key{}, rows.order...)
-	w := NewWriter(event.KindEvent)
 	var out bytes.Buffer
 	for b.Loop() {
 		copy(rows.order, arrival)
 		rows.SortByTime()
 		out.Reset()
-		w.Reset(&out)
+		w := NewWriter(&out, event.KindEvent)
 		require.NoError(b, w.Write(rows))
 		_, err := w.Close()
 		require.NoError(b, err)
@@ -71,8 +70,7 @@ func BenchmarkReadByDay(b *testing.B) {
 	rows := sampleRows(b)
 	rows.SortByTime()
 	var out bytes.Buffer
-	w := NewWriter(event.KindEvent)
-	w.Reset(&out)
+	w := NewWriter(&out, event.KindEvent)
 	require.NoError(b, w.Write(rows))
 	days, err := w.Close()
 	require.NoError(b, err)

@@ -48,6 +48,7 @@ const (
 )
 
 const (
+	firstChunk = 8 << 10
 	chunkBytes = 1 << 20
 	rowBytes   = 72 + 2*16 // a row and its keys
 )
@@ -97,7 +98,8 @@ func (r *Rows) room(size int) int {
 	}
 	c := r.chunks[r.used]
 	if cap(c) < size {
-		c = make([]byte, 0, max(size, chunkBytes))
+		// Chunks begin small, because a seal may have a few records each of very many projects.
+		c = make([]byte, 0, max(size, min(chunkBytes, firstChunk<<r.used)))
 	}
 	r.chunks[r.used] = c[:0]
 	r.used++

@@ -62,7 +62,7 @@ func entries(t *rapid.T, kind event.Kind) []entry {
 		if kind == event.KindGroup {
 			e.record.GroupKey = text.Draw(t, "group key")
 		}
-		if rapid.IntRange(0, 400).Draw(t, "large") == 0 {
+		if rapid.IntRange(0, 3000).Draw(t, "large") == 0 {
 			e.record.Properties = bytes.Repeat([]byte{'x'}, rapid.IntRange(1, 3*pageBytes).Draw(t, "size"))
 		}
 	}
@@ -76,8 +76,7 @@ func file(t require.TestingT, kind event.Kind, all []entry) ([]byte, []DayRange)
 	}
 	rows.SortByTime()
 	var out bytes.Buffer
-	w := NewWriter(kind)
-	w.Reset(&out)
+	w := NewWriter(&out, kind)
 	require.NoError(t, w.Write(&rows))
 	days, err := w.Close()
 	require.NoError(t, err)
@@ -199,8 +198,7 @@ func TestTruncatedRowsAreAsIfTheLastOnesHadNeverCome(t *testing.T) {
 func write(t require.TestingT, rows *Rows) []byte {
 	rows.SortByTime()
 	var out bytes.Buffer
-	w := NewWriter(event.KindEvent)
-	w.Reset(&out)
+	w := NewWriter(&out, event.KindEvent)
 	require.NoError(t, w.Write(rows))
 	_, err := w.Close()
 	require.NoError(t, err)
@@ -223,6 +221,19 @@ func TestRowsSpanRowGroups(t *testing.T) {
 	requireSame(t, all[rowGroupRows-3:], read(t, c, event.KindEvent, 1<<40))
 	require.NoError(t, c.SeekRow(5))
 	requireSame(t, all[5:], read(t, c, event.KindEvent, 1<<40))
+}
+
+func TestTheFooterNamesTheColumns(t *testing.T) {
+	all := []entry{{position: 1, record: event.Record{Kind: event.KindEvent}}}
+	for range 2 {
+		content, _ := file(t, event.KindEvent, all)
+		var names []string
+		for _, c := range open(t, content).file.Metadata().RowGroups[0].Columns {
+			names = append(names, c.MetaData.PathInSchema...)
+		}
+		require.Equal(t, []string{"position", "index", "received_at", "time", "event_name", "distinct_id", "device_id", "user_id",
+			"insert_id", "properties"}, names)
+	}
 }
 
 func TestADamagedFileIsAnError(t *testing.T) {

@@ -14,17 +14,20 @@ import (
 const (
 	// pageBytes is about how much text a page set holds before compression. All columns' pages end at the same rows.
 	pageBytes = 1 << 20
+	// pageRows bounds a page set of short records.
+	pageRows = 1 << 14
 	// rowGroupRows and rowGroupBytes bound what a reader has to find its way in and a writer has to hold back.
 	rowGroupRows  = 1 << 16
 	rowGroupBytes = 64 << 20
-	// pageBufferBytes is above any page that is cut by pageBytes, so that the library cuts none itself.
-	pageBufferBytes = 4 << 20
+	// pageBufferBytes is what the library prepares for a page of its own. Here a page is written by one call, which the library
+	// does not cut, so the buffer only has to be small: there are many small files.
+	pageBufferBytes = 4 << 10
 )
 
 // compression is shared: the codec pools its encoders and decoders.
 var compression = &zstd.Codec{Level: zstd.SpeedFastest}
 
-// Writer writes a segment file. It is reused with Reset.
+// Writer writes one segment file. It is not reused: the library's Reset loses the columns' names in the footer.
 type Writer struct {
 	unordered bool
 	file      *parquet.GenericWriter[any]
@@ -36,15 +39,15 @@ type Writer struct {
 	days                  []DayRange
 }
 
-// NewWriter returns a writer of segments of one kind. Reset it before use.
-func NewWriter(kind event.Kind) *Writer { return newWriter(kind, false) }
+// NewWriter returns a writer of a segment of one kind.
+func NewWriter(out io.Writer, kind event.Kind) *Writer { return newWriter(out, kind, false) }
 
-// NewUnorderedWriter returns a writer of files whose rows are in another order than a segment's: it counts no days.
-func NewUnorderedWriter(kind event.Kind) *Writer { return newWriter(kind, true) }
+// NewUnorderedWriter returns a writer of a file whose rows are in another order than a segment's: it counts no days.
+func NewUnorderedWriter(out io.Writer, kind event.Kind) *Writer { return newWriter(out, kind, true) }
 
-func newWriter(kind event.Kind, unordered bool) *Writer {
+func newWriter(out io.Writer, kind event.Kind, unordered bool) *Writer {
 	w := &Writer{unordered: unordered}
-	w.file = parquet.NewGenericWriter[any](io.Discard, schemaOf(kind),
+	w.file = parquet.NewGenericWriter[any](out, schemaOf(kind),
 		parquet.CreatedBy("refract", "1", "segment"),
 		parquet.Compression(compression),
 		parquet.PageBufferSize(pageBufferBytes),
@@ -59,17 +62,11 @@ func newWriter(kind event.Kind, unordered bool) *Writer {
 	return w
 }
 
-// Reset begins a file.
-func (w *Writer) Reset(out io.Writer) {
-	w.file.Reset(out)
-	w.written, w.groupRows, w.groupBytes, w.days = 0, 0, 0, nil
-}
-
 // Write appends the rows in the order they are sorted in.
 func (w *Writer) Write(r *Rows) error {
 	for from := 0; from < len(r.order); {
 		to, size := from, 0
-		for to < len(r.order) && size < pageBytes {
+		for to < len(r.order) && size < pageBytes && to-from < pageRows {
 			size += int(r.rows[r.order[to].row].ends[numTexts-1])
 			to++
 		}
@@ -150,9 +147,7 @@ func (w *Writer) countRows(order []key) {
 
 // Close ends the file and returns its days. A segment has at least one record, an unordered file may have none.
 func (w *Writer) Close() ([]DayRange, error) {
-	err := w.file.Close()
-	clear(w.scratch[:cap(w.scratch)])
-	if err != nil {
+	if err := w.file.Close(); err != nil {
 		return nil, fmt.Errorf("writing the footer of a segment: %w", err)
 	}
 	if w.written == 0 && !w.unordered {
@@ -161,5 +156,5 @@ func (w *Writer) Close() ([]DayRange, error) {
 	return w.days, nil
 }
 
-// Records returns the number of records written since Reset.
+// Records returns the number of records written.
 func (w *Writer) Records() int64 { return w.written }
