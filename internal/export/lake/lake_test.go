@@ -19,6 +19,7 @@ import (
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
 
@@ -405,5 +406,43 @@ func TestATableThatIsNotOursIsRefused(t *testing.T) {
 		change(&table)
 		_, err := ensureTable(ctx, c, table)
 		require.ErrorContains(t, err, name)
+	}
+}
+
+// governed answers as Lake Formation does: a table that does not exist is denied like one that may not be seen.
+type governed struct {
+	*counting
+	sealedOff bool
+}
+
+func (g governed) GetTable(ctx context.Context, database, name string) (*catalog.Table, error) {
+	t, err := g.counting.GetTable(ctx, database, name)
+	if err != nil || g.sealedOff {
+		return nil, fmt.Errorf("Insufficient Lake Formation permission(s): %w", catalog.ErrAccessDenied)
+	}
+	return t, nil
+}
+
+func (g governed) BatchCreatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
+	if len(ps) == 2 {
+		return &catalog.BatchError{Failed: []catalog.PartitionError{{Values: ps[0].Values, Err: catalog.ErrAccessDenied}}}
+	}
+	return g.counting.BatchCreatePartition(ctx, database, table, ps)
+}
+
+func TestDeniedAccessToATableThatDoesNotExistIsNoBrokenRole(t *testing.T) {
+	c, ctx := openCatalog(t), context.Background()
+	p := NewPublisher(newClock())
+	require.NoError(t, p.PublishDays(ctx, governed{c, false}, eventTable(), []event.Day{1}))
+	_, err := c.GetPartition(ctx, "mixpanel", "mp_master_event", []string{"1970-01-02"})
+	require.NoError(t, err)
+	for _, denied := range []error{
+		p.PublishDays(ctx, governed{c, true}, eventTable(), []event.Day{2}),
+		p.PublishDays(ctx, governed{c, false}, eventTable(), []event.Day{3, 4}),
+	} {
+		f, ok := errors.AsType[*fault.Error](denied)
+		require.True(t, ok, denied)
+		require.Equal(t, fault.Setup, f.Class)
+		require.Contains(t, f.Hint, "Lake Formation")
 	}
 }

@@ -286,16 +286,19 @@ func catalogFault(op, object string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s %s: %w", op, object, err)
 	}
-	if batch, ok := errors.AsType[*catalog.BatchError](err); ok && fault.ClassOf(batch.Failed[0].Err) != fault.Bug {
-		return fault.New(fault.ClassOf(batch.Failed[0].Err), op, object, err, "")
+	cause := err
+	if batch, ok := errors.AsType[*catalog.BatchError](err); ok {
+		cause = batch.Failed[0].Err
 	}
 	switch {
-	case errors.Is(err, catalog.ErrAccessDenied):
+	case errors.Is(cause, catalog.ErrAccessDenied):
 		return fault.New(fault.Setup, op, object, err, "give the role the Glue actions of the setup page, and under Lake Formation CREATE_TABLE on the database and the data location")
-	case errors.Is(err, catalog.ErrInvalidInput):
+	case errors.Is(cause, catalog.ErrInvalidInput):
 		return fault.New(fault.Setup, op, object, err, "check the names of database and table")
-	case errors.Is(err, catalog.ErrNotFound), errors.Is(err, catalog.ErrConcurrentModification), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(cause, catalog.ErrNotFound), errors.Is(cause, catalog.ErrConcurrentModification), errors.Is(cause, context.DeadlineExceeded):
 		return fault.New(fault.Transient, op, object, err, "")
+	case fault.ClassOf(cause) != fault.Bug:
+		return fault.New(fault.ClassOf(cause), op, object, err, "")
 	}
 	return fmt.Errorf("%s %s: %w", op, object, err)
 }

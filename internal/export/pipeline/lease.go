@@ -264,9 +264,9 @@ func (s *Store) end(ctx context.Context, p *Pipeline, run *Run, state RunState, 
 
 // skip moves an idle pipeline on: up to the position there is nothing for it.
 func (s *Store) skip(ctx context.Context, p *Pipeline, upTo eventlog.Position, next time.Time) error {
-	_, err := s.db.Exec(ctx, `UPDATE pipeline SET published = ?, target = ?`+nextColumn+` WHERE id = ? AND published = ? AND lease_owner = ''
+	_, err := s.db.Exec(ctx, `UPDATE pipeline SET published = ?, target = ?`+nextColumn+` WHERE id = ? AND published = ? AND lease_until_ms < ?
 		AND NOT EXISTS (SELECT 1 FROM pipeline_run r WHERE r.is_open = 1 AND r.pipeline_id = pipeline.id)`,
-		int64(upTo), int64(upTo), p.Next.UnixMilli(), next.UnixMilli(), p.ID, int64(p.Published))
+		int64(upTo), int64(upTo), p.Next.UnixMilli(), next.UnixMilli(), p.ID, int64(p.Published), s.now().UnixMilli())
 	if err != nil {
 		return metaFault("moving pipeline "+p.Name+" on", err)
 	}

@@ -162,9 +162,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	for {
 		changed := w.Store.Changed()
 		wait := w.Poll
-		now, err := w.Reader.Sealed(ctx)
-		if err == nil && now != sealed {
-			sealed, sealedMore = now, w.Reader.SealedAfter(now)
+		position, err := w.Reader.Sealed(ctx)
+		if err == nil && position != sealed {
+			sealed, sealedMore = position, w.Reader.SealedAfter(position)
 		}
 		if err == nil {
 			wait, err = w.pass(ctx, sealed, func(t task) bool {
