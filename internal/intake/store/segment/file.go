@@ -9,7 +9,7 @@ import (
 )
 
 // readBytes is how much of a column is read from the file at a time.
-const readBytes = 256 << 10
+const readBytes = 64 << 10
 
 // File is a segment file that is open for reading. It serves any number of cursors at the same time.
 type File struct {

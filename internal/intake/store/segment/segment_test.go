@@ -36,7 +36,9 @@ func requireSame(t require.TestingT, want, got []entry) {
 			bytes.Equal(w.record.DistinctID, g.record.DistinctID) && bytes.Equal(w.record.DeviceID, g.record.DeviceID) &&
 			bytes.Equal(w.record.UserID, g.record.UserID) && bytes.Equal(w.record.InsertID, g.record.InsertID) &&
 			bytes.Equal(w.record.GroupKey, g.record.GroupKey) && bytes.Equal(w.record.Properties, g.record.Properties)
-		require.True(t, same, "row %d: want %.200q, got %.200q", i, fmt.Sprint(w), fmt.Sprint(g))
+		if !same {
+			require.Fail(t, "rows differ", "row %d: want %.300q, got %.300q", i, fmt.Sprint(w), fmt.Sprint(g))
+		}
 	}
 }
 
