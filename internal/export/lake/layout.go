@@ -85,3 +85,13 @@ func partName(stem string, part int) string { return fmt.Sprintf("%s%04d.json.gz
 func (l Layout) Owns(key string) bool {
 	return strings.HasPrefix(key, l.TableDir()) && strings.HasPrefix(key[strings.LastIndexByte(key, '/')+1:], l.Pipeline+"-")
 }
+
+// Window returns the log range in the name of one of the pipeline's objects.
+func (l Layout) Window(key string) (w Window, ok bool) {
+	name, ok := strings.CutPrefix(key[strings.LastIndexByte(key, '/')+1:], l.Pipeline+"-")
+	if !ok {
+		return Window{}, false
+	}
+	_, err := fmt.Sscanf(name, "%d-%d-", &w.After, &w.UpTo)
+	return w, err == nil
+}

@@ -28,7 +28,8 @@ type Counts struct {
 	Days []DayCount
 	// Keys are the objects that the manifests name, each with its event day.
 	Keys map[string]event.Day
-	// Stray are objects of the pipeline below the table that no manifest names: those of a run under way, or leavings.
+	// Stray are objects of the pipeline below the table that no published run wrote. Snapshots that were replaced and are still
+	// readable are none, nor is what runs after Published are writing.
 	Stray []string
 }
 
@@ -92,7 +93,12 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 		}
 		return nil
 	}
-	if err := eachPublished(ctx, b, p, count); err != nil {
+	replaced := func(m *lake.Manifest) {
+		for _, o := range m.Data {
+			delete(there, o.Key)
+		}
+	}
+	if err := eachPublished(ctx, b, p, count, replaced); err != nil {
 		return nil, err
 	}
 	all := &Counts{Published: p.Published, Keys: keys}
@@ -101,24 +107,30 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 	}
 	slices.SortFunc(all.Days, func(a, b DayCount) int { return int(a.Day) - int(b.Day) })
 	for key := range there {
-		all.Stray = append(all.Stray, key)
+		if w, ok := layout.Window(key); !ok || w.After < uint64(p.Published) {
+			all.Stray = append(all.Stray, key)
+		}
 	}
 	slices.Sort(all.Stray)
 	return all, nil
 }
 
-// eachPublished calls fn with the manifests that make up the table: all that are published, or a snapshot's newest.
-func eachPublished(ctx context.Context, b bucket.Bucket, p *Pipeline, fn func(*lake.Manifest) error) error {
+// eachPublished calls fn with the manifests that make up the table: all that are published, or a snapshot's newest. It calls replaced
+// with those of the snapshots before.
+func eachPublished(ctx context.Context, b bucket.Bucket, p *Pipeline, fn func(*lake.Manifest) error, replaced func(*lake.Manifest)) error {
 	var newest *lake.Manifest
 	err := lake.Manifests(ctx, b, p.Layout(), func(m *lake.Manifest) error {
 		if m.Window.UpTo > uint64(p.Published) {
 			return nil // its run has not ended
 		}
-		if p.Source.Snapshot() {
-			newest = m
-			return nil
+		if !p.Source.Snapshot() {
+			return fn(m)
 		}
-		return fn(m)
+		if newest != nil {
+			replaced(newest)
+		}
+		newest = m
+		return nil
 	})
 	if err == nil && newest != nil {
 		err = fn(newest)
