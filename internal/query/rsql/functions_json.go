@@ -1,0 +1,32 @@
+package rsql
+
+// Functions on JSON text and SUPER values.
+func init() {
+	text, bool1, int4, super := returns(Varchar(MaxVarcharLength)), returns(Bool), returns(Int4), returns(Super)
+	define("json_extract_array_element_text(json, int, [bool])", text, "rs_json_element($1, $2[[, lenient := $3]])")
+	define("is_valid_json(text)", bool1, "(json_valid($1) AND json_type($1) = 'OBJECT')")
+	define("is_valid_json_array(text)", bool1, "(json_valid($1) AND json_type($1) = 'ARRAY')")
+	define("json_array_length(json, [bool])", int4, "rs_json_length($1[[, lenient := $2]])")
+	define("json_parse(text)", super, "rs_json_parse($1)")
+	define("can_json_parse(text)", bool1, "json_valid($1)")
+	define("json_serialize(super)", text, "$1")
+	define("json_typeof(super)", returns(Varchar(16)), "rs_json_typeof($1)")
+	define("json_size(super)", int4, "CAST(strlen($1) AS INTEGER)")
+	define("get_array_length(super)", int4, "CASE WHEN json_type($1) = 'ARRAY' THEN CAST(json_array_length($1) AS INTEGER) END")
+	define("is_array(super)", bool1, "(json_type($1) = 'ARRAY')")
+	define("is_object(super)", bool1, "(json_type($1) = 'OBJECT')")
+	define("is_scalar(super)", bool1, "(json_type($1) NOT IN ('ARRAY', 'OBJECT'))")
+	define("is_varchar(super)", bool1, "(json_type($1) = 'VARCHAR')")
+	define("is_char(super)", bool1, "(json_type($1) = 'VARCHAR')")
+	define("is_boolean(super)", bool1, "(json_type($1) = 'BOOLEAN')")
+	define("is_integer(super)", bool1, "(json_type($1) IN ('BIGINT', 'UBIGINT') AND TRY_CAST($1 AS INTEGER) IS NOT NULL)")
+	define("is_smallint(super)", bool1, "(json_type($1) IN ('BIGINT', 'UBIGINT') AND TRY_CAST($1 AS SMALLINT) IS NOT NULL)")
+	define("is_bigint(super)", bool1, "(json_type($1) IN ('BIGINT', 'UBIGINT') AND TRY_CAST($1 AS BIGINT) IS NOT NULL)")
+	define("is_decimal(super)", bool1, "(json_type($1) IN ('BIGINT', 'UBIGINT', 'DOUBLE') AND NOT regexp_matches($1, '[eE]'))")
+	define("is_float(super)", bool1, "(json_type($1) = 'DOUBLE')")
+	define("split_to_array(text, [text])", super, "rs_split_to_array($1[[, d := $2]])")
+	define("array_concat(super, super)", super, "rs_array_concat($1, $2)")
+	define("subarray(super, int, [int])", super, "rs_subarray($1, $2[[, n := $3]])")
+	define("array(super...)", super, "('[' || concat_ws(',', $*) || ']')")
+	define("array()", super, "'[]'")
+}

@@ -1,0 +1,43 @@
+package rsql
+
+// Functions on dates and times. The statement's start is DuckDB's now() of the
+// transaction; GETDATE cuts it to seconds, as the guide's examples show it.
+func init() {
+	ts, date, int4 := returns(Timestamp), returns(Date), returns(Int4)
+	define("volatile getdate()", ts, "date_trunc('second', CAST(now() AS TIMESTAMP))")
+	define("volatile sysdate()", ts, "CAST(now() AS TIMESTAMP)")
+	define("volatile localtimestamp()", ts, "CAST(now() AS TIMESTAMP)")
+	define("volatile localtime()", returns(Time), "CAST(CAST(now() AS TIMESTAMP) AS TIME)")
+	define("volatile current_timestamp()", returns(TimestampTZ), "now()")
+	define("volatile now()", returns(TimestampTZ), "now()")
+	define("volatile timeofday()", returns(Varchar(64)), "strftime(now(), '%a %b %d %H:%M:%S.%f %Y UTC')")
+	define("volatile current_date()", date, "current_date")
+	define("volatile current_time()", returns(TimeTZ), "CAST(now() AS TIMETZ)")
+
+	define("add_months(date, int)", ts, "rs_add_months(CAST($1 AS TIMESTAMP), $2)")
+	define("add_months(timestamp, int)", ts, "rs_add_months($1, $2)")
+	define("last_day(date)", date, "last_day($1)")
+	define("last_day(timestamp)", date, "last_day($1)")
+	define("next_day(date, text)", date, "rs_next_day($1, $2)")
+	define("months_between(timestamp, timestamp)", returns(Float8), "rs_months_between($1, $2)")
+	define("trunc(timestamp)", date, "CAST($1 AS DATE)")
+	define("trunc(date)", date, "$1")
+	define("date(timestamp)", date, "CAST($1 AS DATE)")
+	define("date(date)", date, "$1")
+	define("to_date(text, text)", date, "CAST(CAST(rs_parse_time($1, $2) AS TIMESTAMP) AS DATE)")
+	define("to_timestamp(text, text)", returns(TimestampTZ), "CAST(CAST(rs_parse_time($1, $2) AS TIMESTAMP) AS TIMESTAMPTZ)")
+	define("to_char(date, text)", returns(Varchar(MaxVarcharLength)), "rs_format_time(CAST(CAST($1 AS TIMESTAMP) AS VARCHAR), $2)")
+	define("to_char(timestamp, text)", returns(Varchar(MaxVarcharLength)), "rs_format_time(CAST($1 AS VARCHAR), $2)")
+	define("to_char(timestamptz, text)", returns(Varchar(MaxVarcharLength)), "rs_format_time(CAST(CAST($1 AS TIMESTAMP) AS VARCHAR), $2)")
+	define("to_char(number, text)", returns(Varchar(MaxVarcharLength)), "rs_format_number(CAST($1 AS VARCHAR), $2)")
+	define("convert_timezone(text, timestamp)", ts, "timezone($1, timezone('UTC', $2))")
+	define("convert_timezone(text, text, timestamp)", ts, "timezone($2, timezone($1, $3))")
+	define("timezone(text, timestamp)", returns(TimestampTZ), "timezone($1, $2)")
+	define("timezone(text, timestamptz)", ts, "timezone($1, $2)")
+	define("to_timestamp(float)", returns(TimestampTZ), "to_timestamp($1)")
+	define("date_cmp(date, date)", int4, "CAST(sign($1 - $2) AS INTEGER)")
+	define("timestamp_cmp(timestamp, timestamp)", int4, "CAST(sign(epoch_us($1) - epoch_us($2)) AS INTEGER)")
+	define("date_part_year(date)", int4, "CAST(year($1) AS INTEGER)")
+	define("age(timestamp, timestamp)", returns(IntervalDS), "age($1, $2)")
+	define("isfinite(timestamp)", returns(Bool), "isfinite($1)")
+}
