@@ -8,7 +8,7 @@
 //	GET    /api/refract/pipelines/{id}/runs       run history, newest first; ?limit=100, at most 1000
 //	DELETE /api/refract/pipelines/{id}            forget a cancelled one; 204
 //
-// Bodies and answers are JSON. Errors are {"status":"error","error":text} with "hint" and "field" where there are any, and 400 for
+// Bodies and answers are JSON. Errors are {"status":"error","error":text,"class":class} with "hint" and "field" where there are any, and 400 for
 // what the user can mend, 404, 413, or 503 for what passes by itself.
 package pipelineapi
 
@@ -19,6 +19,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/platform/fault"
@@ -181,17 +182,19 @@ func fail(w http.ResponseWriter, err error) {
 	body := struct {
 		Status string `json:"status"`
 		Error  string `json:"error"`
+		Class  string `json:"class"`
 		Hint   string `json:"hint,omitempty"`
 		Field  string `json:"field,omitempty"`
-	}{Status: "error", Error: err.Error()}
+	}{Status: "error", Error: err.Error(), Class: fault.ClassOf(err).String()}
 	status := http.StatusInternalServerError
 	f, isFault := errors.AsType[*fault.Error](err)
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
-		status = http.StatusNotFound
+		status, body.Class = http.StatusNotFound, fault.Setup.String()
 	case errors.As(err, new(*http.MaxBytesError)):
-		status = http.StatusRequestEntityTooLarge
+		status, body.Class = http.StatusRequestEntityTooLarge, fault.Setup.String()
 	case isFault:
+		body.Error = strings.Replace(body.Error, " ("+f.Hint+")", "", 1) // it has a member of its own
 		body.Hint, body.Field = f.Hint, f.Object
 		switch f.Class {
 		case fault.Setup:
