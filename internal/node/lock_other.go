@@ -1,0 +1,5 @@
+//go:build !unix
+
+package node
+
+func (n *Node) lock() error { return nil }

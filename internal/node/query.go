@@ -1,0 +1,57 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/refract-io/refract/internal/control"
+	"github.com/refract-io/refract/internal/platform/config"
+	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/query/engine"
+	"github.com/refract-io/refract/internal/query/pgwire"
+)
+
+// sqlAdmin is the SQL superuser that every installation has.
+const sqlAdmin = "refract"
+
+// openEngine opens the SQL engine with the configured password, or one of its own making.
+func (n *Node) openEngine(ctx context.Context) error {
+	if !n.cfg.Has(config.Query) {
+		return nil
+	}
+	n.sqlPassword = n.cfg.SQL.Password
+	if n.sqlPassword == "" {
+		var err error
+		if n.sqlPassword, err = control.Secret(n.path(sqlPasswordFile)); err != nil {
+			return err
+		}
+	}
+	e, err := engine.Open(ctx, engine.Options{
+		Dir: n.path("query"), MemoryLimit: n.cfg.SQL.MemoryLimit, Threads: n.cfg.SQL.Threads,
+		Database: sqlDatabase, Admin: sqlAdmin, AdminPassword: n.sqlPassword,
+		Catalog: n.catalog, Buckets: n.bucket, Folders: []string{n.cfg.Lake.Dir}, Meta: n.db, Log: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.engine = e
+	n.onClose(e.Close)
+	return nil
+}
+
+// runQuery serves SQL.
+func (n *Node) runQuery(ctx context.Context, g *errgroup.Group, l net.Listener) error {
+	server := &pgwire.Server{Backend: n.engine.Wire(), Log: n.log}
+	if n.cfg.SQL.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(n.cfg.SQL.TLSCert, n.cfg.SQL.TLSKey)
+		if err != nil {
+			return fault.New(fault.Setup, "reading the certificate", n.cfg.SQL.TLSCert, err, "set sql.tls_cert and sql.tls_key to PEM files that belong together")
+		}
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	g.Go(func() error { return server.Serve(ctx, l) })
+	return nil
+}
