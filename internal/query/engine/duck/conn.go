@@ -2,8 +2,6 @@ package duck
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"time"
 
 	native "github.com/duckdb/duckdb-go-bindings"
@@ -37,27 +35,29 @@ func (c *Conn) Exec(sql string) error {
 	return nil
 }
 
-// Query runs one statement with the texts of its parameters; nil is NULL. A detached result is computed at once and
+// Query runs one statement. A detached result is computed at once and
 // outlives later statements of the connection; others are computed as they are read. When ctx ends, the query is
 // interrupted and its error is that of ctx.
-func (c *Conn) Query(ctx context.Context, sql string, params []*string, detached bool) (*Result, error) {
+func (c *Conn) Query(ctx context.Context, sql string, detached bool) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
 	r := &Result{ctx: ctx, conn: c, release: c.interruptWith(ctx)}
-	if err := r.start(c, sql, params, detached); err != nil {
+	if err := r.start(c, sql, detached); err != nil {
 		r.Close()
 		return nil, r.cause(err)
+	}
+	if detached {
+		// The result is complete. What becomes of ctx must not disturb later statements.
+		r.release()
+		r.release = nil
 	}
 	return r, nil
 }
 
-func (r *Result) start(c *Conn, sql string, params []*string, detached bool) error {
+func (r *Result) start(c *Conn, sql string, detached bool) error {
 	if native.Prepare(c.conn, sql, &r.stmt) == native.StateError {
 		return &Error{Message: native.PrepareError(r.stmt), Type: native.ErrorTypeInvalid}
-	}
-	if err := r.bind(params); err != nil {
-		return err
 	}
 	execute := native.ExecutePreparedStreaming
 	if detached {
@@ -69,26 +69,6 @@ func (r *Result) start(c *Conn, sql string, params []*string, detached bool) err
 		return &Error{native.ResultError(&r.res), native.ResultErrorType(&r.res)}
 	}
 	return r.describe()
-}
-
-// bind binds the parameters that the statement uses; their names are their numbers.
-func (r *Result) bind(params []*string) error {
-	for i := native.IdxT(1); i <= native.NParams(r.stmt); i++ {
-		n, err := strconv.Atoi(native.ParameterName(r.stmt, i))
-		if err != nil || n < 1 || n > len(params) {
-			return fmt.Errorf("the statement uses a parameter beyond the %d that were given", len(params))
-		}
-		var state native.State
-		if p := params[n-1]; p == nil {
-			state = native.BindNull(r.stmt, i)
-		} else {
-			state = native.BindVarcharLength(r.stmt, i, *p, native.IdxT(len(*p)))
-		}
-		if state == native.StateError {
-			return &Error{Message: native.PrepareError(r.stmt), Type: native.ErrorTypeInvalid}
-		}
-	}
-	return nil
 }
 
 // interruptWith interrupts the connection when ctx ends, until release is called. DuckDB forgets an interrupt that comes

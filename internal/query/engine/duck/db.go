@@ -23,6 +23,8 @@ type Options struct {
 	Folders []string
 	// Settings are applied before the configuration is locked.
 	Settings []string
+	// Macros are created after the functions. They may name each other, in any order.
+	Macros []string
 	// Functions are the scalar functions written in Go.
 	Functions []Function
 }
@@ -85,6 +87,9 @@ func (d *DB) prepare(o Options) error {
 			return err
 		}
 	}
+	if err := createMacros(c, o.Macros); err != nil {
+		return err
+	}
 	folders := make([]string, len(o.Folders))
 	for i, f := range o.Folders {
 		folders[i] = Quote(f)
@@ -97,6 +102,27 @@ func (d *DB) prepare(o Options) error {
 		if err := c.Exec(s); err != nil {
 			return fmt.Errorf("applying %q: %w", s, err)
 		}
+	}
+	return nil
+}
+
+// createMacros creates macros. One that names a macro which isn't there yet fails, and is tried again after the others.
+func createMacros(c *Conn, macros []string) error {
+	for len(macros) > 0 {
+		var failed []string
+		var first error
+		for _, m := range macros {
+			if err := c.Exec(m); err != nil {
+				failed = append(failed, m)
+				if first == nil {
+					first = fmt.Errorf("creating a macro by %q: %w", m, err)
+				}
+			}
+		}
+		if len(failed) == len(macros) {
+			return first
+		}
+		macros = failed
 	}
 	return nil
 }

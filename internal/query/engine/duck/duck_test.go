@@ -27,9 +27,9 @@ func open(t *testing.T, o Options) *Conn {
 }
 
 // strings reads a result with text columns only.
-func texts(t *testing.T, c *Conn, sql string, params ...*string) []string {
+func texts(t *testing.T, c *Conn, sql string) []string {
 	t.Helper()
-	r, err := c.Query(t.Context(), sql, params, false)
+	r, err := c.Query(t.Context(), sql, false)
 	require.NoError(t, err)
 	defer r.Close()
 	var out []string
@@ -56,7 +56,6 @@ func texts(t *testing.T, c *Conn, sql string, params ...*string) []string {
 // counter is a Source of the numbers up to n, cut into parts.
 type counter struct {
 	n, parts int
-	next     atomic.Int64
 	open     atomic.Int64
 	fail     error
 }
@@ -64,10 +63,17 @@ type counter struct {
 func (c *counter) Columns() []SourceColumn {
 	return []SourceColumn{{"n", Int64}, {"short", String}, {"long", String}, {"none", Float64}}
 }
-func (c *counter) Readers() int            { return c.parts }
-func (c *counter) Reader() (Reader, error) { c.open.Add(1); return &countReader{c}, nil }
+func (c *counter) Open() (Rows, error) { return &counting{counter: c}, nil }
 
-type countReader struct{ c *counter }
+type counting struct {
+	*counter
+	next atomic.Int64
+}
+
+func (c *counting) Readers() int            { return c.parts }
+func (c *counting) Reader() (Reader, error) { c.open.Add(1); return &countReader{c}, nil }
+
+type countReader struct{ c *counting }
 
 func (r *countReader) Close() { r.c.open.Add(-1) }
 func (r *countReader) Read(b *Block) (int, error) {
@@ -91,9 +97,10 @@ func TestSourceGivesItsRowsToSQL(t *testing.T) {
 	expr, remove := AddSource(s)
 	got := texts(t, c, `SELECT count(*)::VARCHAR, sum(n)::VARCHAR, count(DISTINCT long)::VARCHAR, max(short), count(none)::VARCHAR FROM `+expr)
 	require.Equal(t, []string{"100000|4999950000|100000|99999|0"}, got)
+	require.Equal(t, []string{"100000"}, texts(t, c, `WITH s AS NOT MATERIALIZED (SELECT n FROM `+expr+`) SELECT count(*)::VARCHAR FROM s a JOIN s b USING (n)`))
 	require.Zero(t, s.open.Load(), "every reader is closed")
 	remove()
-	_, err := c.Query(t.Context(), "SELECT * FROM "+expr, nil, false)
+	_, err := c.Query(t.Context(), "SELECT * FROM "+expr, false)
 	require.ErrorContains(t, err, "there is no source")
 }
 
@@ -101,7 +108,7 @@ func TestSourceErrorsEndTheQuery(t *testing.T) {
 	c := open(t, Options{})
 	expr, remove := AddSource(&counter{n: 10, parts: 1, fail: errors.New("file 7 is broken")})
 	defer remove()
-	r, err := c.Query(t.Context(), "SELECT * FROM "+expr, nil, false)
+	r, err := c.Query(t.Context(), "SELECT * FROM "+expr, false)
 	if err == nil {
 		defer r.Close()
 		_, err = r.Next()
@@ -123,7 +130,7 @@ func TestContextInterruptsAQuery(t *testing.T) {
 	reason := errors.New("enough")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, reason)
 	defer cancel()
-	r, err := c.Query(ctx, "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range*3 = b.range", nil, false)
+	r, err := c.Query(ctx, "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE a.range*3 = b.range", false)
 	if err == nil {
 		_, err = r.Next()
 		r.Close()
@@ -134,7 +141,7 @@ func TestContextInterruptsAQuery(t *testing.T) {
 
 func TestDetachedResultsOutliveLaterStatements(t *testing.T) {
 	c := open(t, Options{})
-	r, err := c.Query(t.Context(), "SELECT range FROM range(10000)", nil, true)
+	r, err := c.Query(t.Context(), "SELECT range FROM range(10000)", true)
 	require.NoError(t, err)
 	defer r.Close()
 	texts(t, c, "SELECT 'between'")
@@ -151,22 +158,21 @@ func TestDetachedResultsOutliveLaterStatements(t *testing.T) {
 	require.Equal(t, 10000, rows)
 }
 
-func TestParametersAreBoundByNumber(t *testing.T) {
-	c := open(t, Options{})
-	one, three := "one", "3"
-	require.Equal(t, []string{"3|one|NULL"}, texts(t, c, "SELECT ($3::INT)::VARCHAR, $1::VARCHAR, $2::VARCHAR", &one, nil, &three))
-}
-
 func TestScalarFunctionsSkipNull(t *testing.T) {
-	double := Function{Name: "twice", Parameters: []Kind{String, Int64}, Result: String, Call: func(a []Value) (Value, error) {
-		if a[1].Int < 0 {
-			return Value{}, errors.New("negative count")
+	double := Function{Name: "twice", Parameters: 2, Call: func(a []string) (*string, error) {
+		n, err := strconv.Atoi(a[1])
+		if err != nil || n < 0 {
+			return nil, errors.New("negative count")
 		}
-		return Value{Text: []byte(strings.Repeat(string(a[0].Text), int(a[1].Int)))}, nil
+		if n == 0 {
+			return nil, nil
+		}
+		out := strings.Repeat(a[0], n)
+		return &out, nil
 	}}
 	c := open(t, Options{Functions: []Function{double}})
-	require.Equal(t, []string{"abab", "", "NULL"}, texts(t, c, "SELECT twice(x, n) FROM (VALUES ('ab', 2), ('x', 0), (NULL, 1)) v(x, n)"))
-	_, err := c.Query(t.Context(), "SELECT twice('x', -1)", nil, false)
+	require.Equal(t, []string{"abab", "NULL", "NULL"}, texts(t, c, "SELECT twice(x, n) FROM (VALUES ('ab', '2'), ('x', '0'), (NULL, '1')) v(x, n)"))
+	_, err := c.Query(t.Context(), "SELECT twice('x', '-1')", false)
 	require.ErrorContains(t, err, "negative count")
 }
 
@@ -190,7 +196,7 @@ func TestConfigurationIsLockedAndFilesAreOutOfReach(t *testing.T) {
 		"LOAD httpfs",
 		"SELECT * FROM 's3://bucket/key.parquet'",
 	} {
-		r, err := c.Query(t.Context(), sql, nil, false)
+		r, err := c.Query(t.Context(), sql, false)
 		if err == nil {
 			_, err = r.Next()
 			r.Close()

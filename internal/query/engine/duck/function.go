@@ -9,33 +9,20 @@ import "C"
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"unsafe"
 
 	native "github.com/duckdb/duckdb-go-bindings"
 )
 
-// Function is a scalar function over texts, written in Go. A NULL argument gives NULL without a call.
+// Function is a scalar function over texts, written in Go.
 type Function struct {
 	Name string
-	// Parameters and Result are the kinds: String, Int64, Bool or Float64.
-	Parameters []Kind
-	Result     Kind
-	// Volatile functions may give different results for the same arguments.
-	Volatile bool
-	// Call computes one row. Arguments are only valid during the call. A nil result is NULL. It is called from several
+	// Parameters is the number of arguments.
+	Parameters int
+	// Call computes one row; nil is NULL. It isn't called when an argument is NULL: the result is NULL. It is called from several
 	// goroutines at a time.
-	Call func(args []Value) (Value, error)
-}
-
-// Value is an argument or a result: the field of its kind is used.
-type Value struct {
-	Null  bool
-	Text  []byte
-	Int   int64
-	Float float64
-	Bool  bool
+	Call func(args []string) (*string, error)
 }
 
 var (
@@ -47,17 +34,12 @@ func registerFunction(c *Conn, f Function) error {
 	nf := native.CreateScalarFunction()
 	defer native.DestroyScalarFunction(&nf)
 	native.ScalarFunctionSetName(nf, f.Name)
-	for _, k := range f.Parameters {
-		t := native.CreateLogicalType(kindTypes[k])
-		native.ScalarFunctionAddParameter(nf, t)
-		native.DestroyLogicalType(&t)
+	varchar := native.CreateLogicalType(native.TypeVarchar)
+	defer native.DestroyLogicalType(&varchar)
+	for range f.Parameters {
+		native.ScalarFunctionAddParameter(nf, varchar)
 	}
-	t := native.CreateLogicalType(kindTypes[f.Result])
-	native.ScalarFunctionSetReturnType(nf, t)
-	native.DestroyLogicalType(&t)
-	if f.Volatile {
-		native.ScalarFunctionSetVolatile(nf)
-	}
+	native.ScalarFunctionSetReturnType(nf, varchar)
 	functionsMu.Lock()
 	id := int64(len(functions))
 	functions = append(functions, f)
@@ -79,42 +61,30 @@ func refract_call(p, in, out unsafe.Pointer) {
 	f := &functions[unbox(native.ScalarFunctionGetExtraInfo(info))]
 	functionsMu.RUnlock()
 	chunk := native.DataChunk{Ptr: in}
-	vectors := make([]Vector, len(f.Parameters))
-	for i, k := range f.Parameters {
-		vectors[i] = newVector(native.DataChunkGetVector(chunk, native.IdxT(i)), Type{Kind: k})
+	vectors := make([]Vector, f.Parameters)
+	for i := range vectors {
+		vectors[i] = newVector(native.DataChunkGetVector(chunk, native.IdxT(i)), Type{Kind: String})
 	}
 	result := Block{}
 	result.beginVector(native.Vector{Ptr: out})
-	args := make([]Value, len(vectors))
+	args := make([]string, len(vectors))
 rows:
 	for row := range int(native.DataChunkGetSize(chunk)) {
 		for i := range vectors {
 			if vectors[i].Null(row) {
 				continue rows
 			}
-			args[i] = vectors[i].value(row)
+			args[i] = string(vectors[i].Bytes(row))
 		}
 		v, err := f.Call(args)
 		if err != nil {
 			fail(err.Error())
 			return
 		}
-		if !v.Null {
-			result.setValue(row, f.Result, v)
+		if v != nil {
+			result.SetString(0, row, []byte(*v))
 		}
 	}
-}
-
-func (v *Vector) value(row int) Value {
-	switch v.Type.Kind {
-	case Bool:
-		return Value{Bool: v.Bool(row)}
-	case Float64:
-		return Value{Float: v.Float(row)}
-	case Int64:
-		return Value{Int: v.Int(row)}
-	}
-	return Value{Text: v.Bytes(row)}
 }
 
 func (b *Block) beginVector(v native.Vector) {
@@ -124,19 +94,4 @@ func (b *Block) beginVector(v native.Vector) {
 		validity: unsafe.Slice((*uint64)(native.VectorGetValidity(v)), (BlockSize+63)/64),
 	}}
 	clear(b.columns[0].validity)
-}
-
-func (b *Block) setValue(row int, k Kind, v Value) {
-	switch k {
-	case Bool:
-		b.SetBool(0, row, v.Bool)
-	case Float64:
-		b.SetFloat64(0, row, v.Float)
-	case Int64:
-		b.SetInt64(0, row, v.Int)
-	case String:
-		b.SetString(0, row, v.Text)
-	default:
-		panic(fmt.Sprintf("kind %d has no scalar form", k))
-	}
 }

@@ -8,6 +8,7 @@ void refract_source_bind(void *);
 void refract_source_init(void *);
 void refract_source_reader(void *);
 void refract_source_fill(void *, void *);
+void refract_rows_close(void *);
 void refract_reader_close(void *);
 */
 import "C"
@@ -29,13 +30,19 @@ type SourceColumn struct {
 	Kind Kind
 }
 
-// Source gives the rows of a table function. One statement reads it; DuckDB's threads share it through readers.
+// Source gives the rows of a table function. A statement may read it several times over, in a join with itself for one.
 type Source interface {
 	// Columns are the columns, at least one.
 	Columns() []SourceColumn
+	// Open begins to read the source from its first row.
+	Open() (Rows, error)
+}
+
+// Rows is one reading of a Source. DuckDB's threads share it through readers.
+type Rows interface {
 	// Readers is how many readers can work side by side.
 	Readers() int
-	// Reader returns a reader for one thread.
+	// Reader returns a reader for one thread. All readers together give each row once.
 	Reader() (Reader, error)
 }
 
@@ -62,8 +69,9 @@ func AddSource(s Source) (expr string, remove func()) {
 var (
 	sources  sync.Map // int64 -> Source
 	sourceID atomic.Int64
-	readers  sync.Map // int64 -> *blockReader
-	readerID atomic.Int64
+	openings sync.Map     // int64 -> Rows
+	readers  sync.Map     // int64 -> *blockReader
+	lastID   atomic.Int64 // of openings and readers
 )
 
 // box puts a number where DuckDB carries it around. C memory, since DuckDB keeps the pointer.
@@ -144,7 +152,21 @@ func refract_source_init(p unsafe.Pointer) {
 		fail(err.Error())
 		return
 	}
-	native.InitSetMaxThreads(info, native.IdxT(max(1, s.Readers())))
+	rows, err := s.Open()
+	if err != nil {
+		fail(err.Error())
+		return
+	}
+	native.InitSetMaxThreads(info, native.IdxT(max(1, rows.Readers())))
+	id := lastID.Add(1)
+	openings.Store(id, rows)
+	native.InitSetInitData(info, box(id), C.refract_rows_close)
+}
+
+//export refract_rows_close
+func refract_rows_close(p unsafe.Pointer) {
+	openings.Delete(unbox(p))
+	C.free(p)
 }
 
 //export refract_source_reader
@@ -157,13 +179,9 @@ func refract_source_reader(p unsafe.Pointer) {
 		fail(err.Error())
 		return
 	}
-	r, err := s.Reader()
-	if err != nil {
-		fail(err.Error())
-		return
-	}
-	id := readerID.Add(1)
-	readers.Store(id, &blockReader{reader: r, columns: s.Columns()})
+	// DuckDB shows the thread what refract_source_init left only when it asks for rows, so that the reader is made then.
+	id := lastID.Add(1)
+	readers.Store(id, &blockReader{columns: s.Columns()})
 	native.InitSetInitData(info, box(id), C.refract_reader_close)
 }
 
@@ -171,8 +189,10 @@ func refract_source_reader(p unsafe.Pointer) {
 func refract_reader_close(p unsafe.Pointer) {
 	id := unbox(p)
 	C.free(p)
-	if r, ok := readers.LoadAndDelete(id); ok {
-		r.(*blockReader).reader.Close()
+	if v, ok := readers.LoadAndDelete(id); ok {
+		if r := v.(*blockReader); r.reader != nil {
+			r.reader.Close()
+		}
 	}
 }
 
@@ -188,6 +208,18 @@ func refract_source_fill(p, out unsafe.Pointer) {
 		return
 	}
 	r := v.(*blockReader)
+	if r.reader == nil {
+		rows, ok := openings.Load(unbox(native.FunctionGetInitData(info)))
+		if !ok {
+			fail("the source is closed")
+			return
+		}
+		var err error
+		if r.reader, err = rows.(Rows).Reader(); err != nil {
+			fail(err.Error())
+			return
+		}
+	}
 	r.block.begin(chunk, r.columns)
 	n, err := r.reader.Read(&r.block)
 	if err != nil {
@@ -198,7 +230,7 @@ func refract_source_fill(p, out unsafe.Pointer) {
 }
 
 type blockReader struct {
-	reader  Reader
+	reader  Reader // nil until the first rows are asked for
 	columns []SourceColumn
 	block   Block
 }
