@@ -60,7 +60,7 @@ func (k kind) compare(a, b value) int {
 func (k kind) cast(text string) (v value, message string) {
 	switch k {
 	case kindInteger:
-		if n, ok := parseNumber(text); ok && strings.IndexAny(text, ".eE") < 0 {
+		if n, ok := parseNumber(text); ok && !strings.ContainsAny(text, ".eE") {
 			return value{number: n}, ""
 		}
 		return value{}, fmt.Sprintf("%q is not an integer.", text)

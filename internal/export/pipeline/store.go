@@ -312,12 +312,5 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
 // inList returns "?, ?, ?" for n parameters.
 func inList(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

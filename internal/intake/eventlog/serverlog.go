@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -43,7 +42,7 @@ func (l *serverLog) Errorf(format string, args ...any) {
 func (l *serverLog) Fatalf(format string, args ...any) {
 	l.mu.Lock()
 	if l.first == nil {
-		l.first = errors.New(fmt.Sprintf(format, args...))
+		l.first = fmt.Errorf(format, args...)
 	}
 	l.mu.Unlock()
 	l.Errorf(format, args...)
