@@ -45,8 +45,8 @@ fuzz: ## every fuzz target for a minute
 bench: build ## measure and write docs/benchmarks.md
 	$(BIN) bench --write docs/benchmarks.md
 
-docs: build ## write the configuration reference
-	$(BIN) config docs > docs/configuration.md
+docs: ## write the configuration reference
+	$(GO) test ./cmd/refract -run Reference -update
 
 clean: ## remove what was built
 	rm -rf bin

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
@@ -33,7 +35,10 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// What fails before a command begins is a mistake in how it was called.
+	began := false
 	root := newRoot()
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -43,6 +48,9 @@ func run(args []string) int {
 		return exitNo
 	}
 	fmt.Fprintln(os.Stderr, "refract:", err)
+	if !began {
+		return exitSetup
+	}
 	return exitStatus(err)
 }
 

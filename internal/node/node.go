@@ -112,7 +112,19 @@ func (n *Node) listen() (l listeners, err error) {
 		}
 		n.addresses.SQL = l.sql.Addr().String()
 	}
+	n.warnOpen("http", l.http, n.cfg.HTTP.TLSCert)
+	n.warnOpen("sql", l.sql, n.cfg.SQL.TLSCert)
 	return l, n.addresses.write(n.cfg.DataDir)
+}
+
+// warnOpen tells an operator whose settings let secrets travel in clear text.
+func (n *Node) warnOpen(name string, l net.Listener, cert string) {
+	if l == nil || cert != "" {
+		return
+	}
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		n.log.Warn("listening beyond this machine without TLS: tokens and passwords can be read on the way", "setting", name+".tls_cert", "address", a.String())
+	}
 }
 
 func listen(field, address string) (net.Listener, error) {
