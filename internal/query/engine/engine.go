@@ -57,7 +57,6 @@ type Engine struct {
 	// stageDir takes copies of objects that must be files for a while.
 	stageDir string
 	history  history
-	started  time.Time
 
 	mu          sync.Mutex
 	sessions    map[*Session]struct{}
@@ -110,7 +109,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		catalog: o.Catalog, buckets: o.Buckets, meta: o.Meta, log: o.Log, admin: o.Admin, stageDir: stageDir,
-		started: time.Now(), sessions: map[*Session]struct{}{}, maxSessions: o.MaxSessions, left: make(chan struct{}, 1),
+		sessions: map[*Session]struct{}{}, maxSessions: o.MaxSessions, left: make(chan struct{}, 1),
 	}
 	e.db, err = duck.Open(duck.Options{
 		TempDir: spill, MemoryLimit: o.MemoryLimit, Threads: o.Threads,

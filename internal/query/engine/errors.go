@@ -27,7 +27,6 @@ const (
 	stateDuplicateSchema     = "42P06"
 	stateDuplicateObject     = "42710"
 	stateInvalidUser         = "28000"
-	stateInvalidPassword     = "28P01"
 	stateTooManySessions     = "53300"
 	stateOutOfMemory         = "53200"
 	stateCanceled            = "57014"

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/refract-io/refract/internal/query/engine/duck"
 	"github.com/refract-io/refract/internal/query/rsql"
@@ -29,7 +28,6 @@ type Session struct {
 	settings *settings
 	status   byte
 	xid      int64
-	started  time.Time
 	// ProcessID is what pg_backend_pid() gives.
 	ProcessID uint32
 
@@ -48,7 +46,7 @@ type Session struct {
 func newSession(e *Engine, u *User, database string) *Session {
 	s := &Session{
 		engine: e, user: u, database: database, settings: newSettings(), status: statusIdle,
-		started: time.Now(), cursors: map[string]*cursor{}, prepared: map[string]*Statement{},
+		cursors: map[string]*cursor{}, prepared: map[string]*Statement{},
 	}
 	super := "off"
 	if u.Superuser {

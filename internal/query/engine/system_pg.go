@@ -43,6 +43,7 @@ func init() {
 	system(catalogSchema, "pg_auth_members", "roleid oid, member oid, grantor oid, admin_option bool", none)
 	system(catalogSchema, "pg_proc", `oid oid, proname name, pronamespace oid, proowner int4, prolang oid, proisagg bool, prokind char(1), prosecdef bool, proretset bool, proiswindow bool, provolatile char(1),
 		pronargs int2, prorettype oid, proargtypes text, prosrc text, proacl text[]`, none)
+	system(catalogSchema, "pg_extension", "oid oid, extname name, extversion text, extnamespace oid, extowner int4", none)
 	system(catalogSchema, "pg_language", "oid oid, lanname name", none)
 	system(catalogSchema, "pg_am", "oid oid, amname name", none)
 	system(catalogSchema, "pg_tablespace", "oid oid, spcname name, spcowner int4", none)

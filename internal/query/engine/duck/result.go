@@ -126,9 +126,6 @@ func (r *Result) Next() (*Chunk, error) {
 	return c, nil
 }
 
-// Changed is how many rows an INSERT, UPDATE or DELETE changed.
-func (r *Result) Changed() int64 { return int64(native.RowsChanged(&r.res)) }
-
 // Close frees the result.
 func (r *Result) Close() {
 	r.drop()
