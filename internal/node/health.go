@@ -34,6 +34,7 @@ func (n *Node) addChecks() {
 		}
 		return nil
 	})
+	n.metrics.MustRegister(newPipelineMetrics(n.pipelines))
 	gauge := func(name, help string, value func() float64) {
 		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "refract", Subsystem: "store", Name: name, Help: help}, value))
 	}
