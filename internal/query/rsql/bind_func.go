@@ -73,7 +73,7 @@ func (b *binder) undefinedFunction(x *Func, args []value) {
 }
 
 // resolve finds the overload for the arguments: the first that takes their
-// types as they are, else the first they convert to.
+// types as they are, with literals of any type, else the first they convert to.
 func (b *binder) resolve(x *Func, args []value) *function {
 	var convertible *function
 	overloads := functions[x.Name]
@@ -85,7 +85,7 @@ func (b *binder) resolve(x *Func, args []value) *function {
 		exact, possible := true, true
 		for n, arg := range args {
 			p := f.param(n)
-			if !p.takes(arg.typ) {
+			if !p.takes(arg.typ) && arg.typ.Kind != KindUnknown {
 				exact = false
 			}
 			if !p.accepts(arg) {

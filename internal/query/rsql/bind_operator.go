@@ -38,6 +38,11 @@ func (b *binder) unify(at Node, values []value, op string) []value {
 	if first < 0 {
 		target = Varchar(MaxVarcharLength)
 	}
+	for _, v := range values {
+		if target.isSuper() && v.literal != nil && v.literal.Kind == LiteralString {
+			target = Varchar(MaxVarcharLength)
+		}
+	}
 	if target.Kind == KindChar || target.Kind == KindVarchar {
 		target.Length = MaxVarcharLength
 	}

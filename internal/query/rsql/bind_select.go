@@ -261,9 +261,7 @@ func (sb *selectBinder) selected(sql string) int {
 }
 
 // pushPartitions gives every scan the WHERE conjuncts that only touch its
-// partition keys. A conjunct of WHERE restricts also the null-extended side of
-// an outer join: a row whose key is NULL there makes it not true, unless the
-// condition accepts NULL, and such conditions aren't pushed.
+// partition keys; see walkPure for what may be pushed below an outer join.
 func (sb *selectBinder) pushPartitions() {
 	for _, x := range conjuncts(sb.ast.Where) {
 		src := sb.partitionSource(x)
@@ -282,7 +280,10 @@ func (sb *selectBinder) pushPartitions() {
 // the condition reads besides constants, or nil.
 func (sb *selectBinder) partitionSource(x Expr) *source {
 	var found *source
-	ok := walkPure(x, func(ref *ColumnRef) bool {
+	ok := walkPure(x, hasOuterJoin(sb.ast.From), func(ref *ColumnRef) bool {
+		if len(ref.Names) == 1 && !ref.Names[0].Quoted && dateParts[ref.Names[0].Text].name != "" && !sb.visible(ref) {
+			return true // the date part argument of DATEADD and its like
+		}
 		names := sb.folded(ref.Names)
 		src := sb.pureColumn(names)
 		if src == nil || found != nil && found != src {
@@ -322,37 +323,56 @@ func (sb *selectBinder) pureColumn(names []string) *source {
 	return found
 }
 
-// walkPure visits the columns of a condition made of comparisons, lists and
-// literals only, and reports whether it is such a condition.
-func walkPure(x Expr, column func(*ColumnRef) bool) bool {
+// walkPure visits the columns of a condition and reports whether its value
+// follows from them alone. With outer set it must also follow from a NULL key
+// being unknown: comparisons, NOT, AND and OR hand that on, so that a condition
+// true for NULL is true for every key; functions and IS don't.
+func walkPure(x Expr, outer bool, column func(*ColumnRef) bool) bool {
 	switch x := x.(type) {
 	case *ColumnRef:
 		return column(x)
-	case *Literal, *TypedLiteral:
-		return true
-	case *Unary:
-		return x.Op != "not" && walkPure(x.X, column)
-	case *Cast:
-		return walkPure(x.X, column)
-	case *Binary:
-		if _, ok := glueComparisons[x.Op]; !ok && x.Op != "and" && x.Op != "or" {
-			return false
-		}
-		return walkPure(x.L, column) && walkPure(x.R, column)
-	case *Between:
-		return !x.Not && walkPure(x.X, column) && walkPure(x.Lo, column) && walkPure(x.Hi, column)
-	case *Like:
-		return !x.Not && x.Escape == nil && walkPure(x.X, column) && walkPure(x.Pattern, column)
+	case *Subquery, *ArrayQuery, *Exists, *Quantified, *Star, *Collate, *Field, *Index, *RowExpr:
+		return false
 	case *In:
-		if x.Query != nil || x.Not || !walkPure(x.X, column) {
+		if x.Query != nil {
 			return false
 		}
-		for _, item := range x.List {
-			if !walkPure(item, column) {
-				return false
+	case *Func:
+		if x.Over != nil || aggregates[x.Name] != nil || windowFunctions[x.Name] != nil || x.Name == "random" ||
+			strings.HasPrefix(x.Name, "pg_") || strings.HasPrefix(x.Name, "has_") {
+			return false
+		}
+		return walkPureOpaque(x, outer, column)
+	case *Is, *IsDistinct, *Case, *Extract, *AtTimeZone:
+		return walkPureOpaque(x, outer, column)
+	}
+	for _, child := range children(x) {
+		if !walkPure(child, outer, column) {
+			return false
+		}
+	}
+	return true
+}
+
+// walkPureOpaque visits a construct that may turn NULL into something else.
+func walkPureOpaque(x Expr, outer bool, column func(*ColumnRef) bool) bool {
+	for _, child := range children(x) {
+		pure := walkPure(child, outer, func(ref *ColumnRef) bool { return !outer && column(ref) })
+		if !pure {
+			return false
+		}
+	}
+	return true
+}
+
+// hasOuterJoin reports whether an entry of FROM may be extended with NULLs.
+func hasOuterJoin(entries []TableExpr) bool {
+	for _, entry := range entries {
+		if j, ok := entry.(*Join); ok {
+			if j.Kind != "inner" && j.Kind != "cross" || hasOuterJoin([]TableExpr{j.L, j.R}) {
+				return true
 			}
 		}
-		return true
 	}
 	return false
 }

@@ -28,6 +28,7 @@ func HostFunctions() []HostFunction {
 	return []HostFunction{
 		{"rs_json_raw", 2, func(a []string) (*string, error) { return jsonAt(a[0], a[1], false) }},
 		{"rs_json_text", 2, func(a []string) (*string, error) { return jsonAt(a[0], a[1], true) }},
+		{"rs_json_split", 1, func(a []string) (*string, error) { return splitJSON(a[0]) }},
 		{"rs_parse_json", 1, func(a []string) (*string, error) { return parseJSON(a[0]) }},
 		{"rs_left_bytes", 2, leftBytes},
 		{"rs_initcap", 1, initcap},

@@ -3,6 +3,8 @@ package rsql
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -86,19 +88,39 @@ func jsonStep(value, step string) (string, bool) {
 		if err != nil || index < 0 {
 			return "", false
 		}
-		for rest := skipSpace(value[1:]); rest != "" && rest[0] != ']'; index-- {
-			end := jsonEnd(rest)
+		for item := range jsonItems(value) {
 			if index == 0 {
-				return rest[:end], true
+				return item, true
+			}
+			index--
+		}
+	}
+	return "", false
+}
+
+// jsonItems yields the elements of a JSON array as they are written.
+func jsonItems(array string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for rest := skipSpace(array[1:]); rest != "" && rest[0] != ']'; {
+			end := jsonEnd(rest)
+			if end == 0 || !yield(rest[:end]) {
+				return
 			}
 			rest = skipSpace(rest[end:])
 			if rest == "" || rest[0] != ',' {
-				break
+				return
 			}
 			rest = skipSpace(rest[1:])
 		}
 	}
-	return "", false
+}
+
+// itemSeparator joins the elements of an array for SQL to split again: a
+// control character, which JSON text has only escaped.
+const itemSeparator = "\x1e"
+
+func splitJSON(array string) (*string, error) {
+	return some(strings.Join(slices.Collect(jsonItems(strings.TrimSpace(array))), itemSeparator))
 }
 
 func jsonKeyIs(quoted, key string) bool {

@@ -54,8 +54,9 @@ func formatNumber(number, format string) (*string, error) {
 	}
 	if !fill {
 		out = strings.TrimSpace(out)
-		if point {
-			out = strings.TrimRight(out, "0")
+		// Without fill, zeros that 9s stand for at the end are left out.
+		for optional := len(fraction) - len(strings.TrimRight(fraction, "9")); point && optional > 0 && strings.HasSuffix(out, "0"); optional-- {
+			out = strings.TrimSuffix(out, "0")
 		}
 	}
 	return some(out)

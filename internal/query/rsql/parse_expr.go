@@ -112,7 +112,12 @@ func (p *parser) parseInfix(left Expr, least int) Expr {
 			return nil
 		}
 		p.next++
-		return &Collate{Pos: tok.pos, X: left, Name: p.parseName()}
+		name := p.parseLabel()
+		if p.acceptOp(".") {
+			name = p.parseLabel() // pg_catalog.default, as psql writes it
+		}
+		name.Quoted = name.Quoted || reserved[name.Text]
+		return &Collate{Pos: tok.pos, X: left, Name: name}
 	case "not", "like", "ilike", "similar", "between", "in":
 		if least > precMatch {
 			return nil

@@ -25,12 +25,12 @@ var macros = []string{
 	"rs_div(a, b) AS CASE WHEN b = 0 THEN " + divideByZero + " ELSE a // b END",
 	"rs_mod(a, b) AS CASE WHEN b = 0 THEN " + divideByZero + " ELSE a % b END",
 	"rs_div_float(a, b) AS CASE WHEN b = 0 THEN " + divideByZero + " ELSE a / b END",
+	// The text of n / unit, without rounding.
+	`rs_decimal(n, unit) AS (CASE WHEN n < 0 THEN '-' ELSE '' END || CAST(abs(n) // unit AS VARCHAR) || '.' || right(CAST(unit + abs(n) % unit AS VARCHAR), -1))`,
 	// a and b are unscaled integers, up and down bring the quotient to the
 	// result's scale, which is that of unit.
 	`rs_div_decimal(a, b, up, down, unit) AS CASE WHEN b = 0 THEN ` + divideByZero + ` ELSE rs_decimal((a * up) // (b * down), unit) END`,
 	`rs_avg_decimal(total, n, unit) AS CASE WHEN n > 0 THEN rs_decimal(total // n, unit) END`,
-	// The text of n / unit, without rounding.
-	`rs_decimal(n, unit) AS (CASE WHEN n < 0 THEN '-' ELSE '' END || CAST(abs(n) // unit AS VARCHAR) || '.' || right(CAST(unit + abs(n) % unit AS VARCHAR), -1))`,
 
 	`rs_truncate(s, n) AS CASE WHEN strlen(s) <= n THEN s WHEN strlen(s) = length(s) THEN left(s, n) ELSE rs_left_bytes(s, CAST(n AS VARCHAR)) END`,
 	`rs_float_text(x) AS regexp_replace(CAST(x AS VARCHAR), '\.0$', '')`,
@@ -67,7 +67,7 @@ var macros = []string{
 	`rs_json_path_text(j, p) AS CASE WHEN json_type(j, p) IN ('DOUBLE', 'ARRAY', 'OBJECT') THEN rs_json_text(j, p) ELSE json_extract_string(j, p) END`,
 	`rs_json_path_text_if(j, p, lenient) AS CASE WHEN lenient AND NOT json_valid(j) THEN NULL ELSE rs_json_path_text(j, p) END`,
 	`rs_json_get(j, p) AS CASE WHEN json_type(j, p) IN ('DOUBLE', 'ARRAY', 'OBJECT') THEN rs_json_raw(j, p) WHEN json_type(j, p) <> 'NULL' THEN CAST(json_extract(j, p) AS VARCHAR) END`,
-	`rs_json_items(j) AS CASE WHEN json_type(j) = 'ARRAY' THEN [rs_json_raw(j, '/' || i) for i in range(json_array_length(j))] ELSE CAST([] AS VARCHAR[]) END`,
+	`rs_json_items(j) AS CASE WHEN json_type(j) = 'ARRAY' AND json_array_length(j) > 0 THEN string_split(rs_json_split(j), chr(30)) ELSE CAST([] AS VARCHAR[]) END`,
 	`rs_json_keys(j) AS CASE WHEN json_type(j) = 'OBJECT' THEN json_keys(j) ELSE CAST([] AS VARCHAR[]) END`,
 	`rs_super_text(j) AS CASE json_type(j) WHEN 'VARCHAR' THEN json_extract_string(j, '$') WHEN 'ARRAY' THEN NULL WHEN 'OBJECT' THEN NULL WHEN 'NULL' THEN NULL ELSE j END`,
 	`rs_super_string(s) AS CAST(to_json(CAST(s AS VARCHAR)) AS VARCHAR)`,
@@ -83,7 +83,7 @@ var macros = []string{
 	`rs_json_length(j, lenient := false) AS CASE WHEN lenient AND NOT json_valid(j) THEN NULL WHEN json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS INTEGER) ELSE ` + raise(StateInvalidParameter, "invalid json array object") + ` END`,
 	`rs_split_to_array(s, d := ',') AS CAST(to_json(string_split(s, d)) AS VARCHAR)`,
 	`rs_array_concat(a, b) AS '[' || concat_ws(',', nullif(substring(a, 2, length(a) - 2), ''), nullif(substring(b, 2, length(b) - 2), '')) || ']'`,
-	`rs_subarray(j, start, n := NULL) AS '[' || array_to_string(list_slice(rs_json_items(j), start + 1, CASE WHEN n IS NULL THEN json_array_length(j) ELSE start + n END), ',') || ']'`,
+	`rs_subarray(j, start, n := NULL) AS '[' || array_to_string(list_slice(rs_json_items(j), start + 1, CASE WHEN n IS NULL THEN CAST(json_array_length(j) AS BIGINT) ELSE start + n END), ',') || ']'`,
 	`rs_serialize(j) AS CASE WHEN strlen(j) <= 65535 THEN j END`,
 }
 

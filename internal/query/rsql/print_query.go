@@ -93,8 +93,6 @@ func (p *printer) selectBlock(s *Select) {
 		commas(p, s.GroupBy.Items, p.groupItem)
 	}
 	p.clause(" having ", s.Having)
-	// After a bare FROM, QUALIFY asks for an alias; a true WHERE lifts that.
-	p.when(s.Qualify != nil && s.Where == nil && s.GroupBy == nil && s.Having == nil && s.From != nil, " where true")
 	p.clause(" qualify ", s.Qualify)
 }
 

@@ -80,17 +80,10 @@ const maxGlueExpression = 2048
 
 // conjuncts splits an expression at its top-level ANDs.
 func conjuncts(x Expr) []Expr {
-	var out []Expr
-	for x != nil {
-		b, ok := x.(*Binary)
-		if !ok || b.Op != "and" {
-			out = append(out, x)
-			break
-		}
-		out = append(conjuncts(b.R), out...)
-		x = b.L
+	if b, ok := x.(*Binary); ok && b.Op == "and" {
+		return append(conjuncts(b.L), conjuncts(b.R)...)
 	}
-	return out
+	return present(x)
 }
 
 // glueComparisons maps a comparison to itself with its sides swapped.
