@@ -157,8 +157,11 @@ func runCells(r *control.Run) []any {
 	if r.Finished != nil {
 		finished = r.Finished.UTC().Format("2006-01-02 15:04:05")
 	}
-	if r.Error != nil {
-		failure = r.Error.Class + ": " + r.Error.Message
+	if r.LastError != nil && r.State != "succeeded" {
+		failure = r.LastError.Class + ": " + r.LastError.Message
+		if r.LastError.Hint != "" {
+			failure += " (" + r.LastError.Hint + ")"
+		}
 	}
 	return []any{r.Number, r.State, fmt.Sprintf("(%d, %d]", r.After, r.UpTo), r.Attempts, finished, r.Rows, r.Objects, r.Days, failure}
 }

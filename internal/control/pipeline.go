@@ -52,7 +52,8 @@ type Run struct {
 	Bytes    int64      `json:"bytes"`
 	Objects  int        `json:"objects"`
 	Days     int        `json:"days"`
-	Error    *RunError  `json:"error,omitempty"`
+	// LastError is that of the last attempt that failed; it stays when a later one succeeds.
+	LastError *RunError `json:"last_error,omitempty"`
 }
 
 // RunError says why a run's last attempt failed.

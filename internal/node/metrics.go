@@ -56,8 +56,8 @@ func (m *pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		for _, r := range runs {
 			class := ""
-			if r.State != pipeline.Succeeded && r.Error != nil {
-				class = r.Error.Class
+			if r.State != pipeline.Succeeded && r.LastError != nil {
+				class = r.LastError.Class
 			}
 			ch <- prometheus.MustNewConstMetric(m.runState, prometheus.GaugeValue, 1, project, p.Name, string(r.State), class)
 		}
