@@ -97,7 +97,7 @@ func TestFullLake(t *testing.T) {
 		for _, x := range pipelines {
 			runs, err := s.API().Runs(s.Context(), x.ID, 1)
 			require.NoError(t, err)
-			if len(runs) > 0 && runs[0].Error != nil && runs[0].State != "succeeded" {
+			if len(runs) > 0 && runs[0].LastError != nil && runs[0].State != "succeeded" {
 				return true
 			}
 		}

@@ -140,7 +140,7 @@ func TestQuarantine(t *testing.T) {
 	raws := map[string]bool{}
 	for _, e := range entries {
 		shown := harness.RunJSON[control.Entry](s, "quarantine", "show", strconv.FormatInt(e.ID, 10))
-		raws[string(shown.Raw)] = true
+		raws[strings.TrimSpace(string(shown.Raw))] = true
 		require.NotEmpty(t, shown.Message)
 		require.Equal(t, "import", shown.Endpoint)
 		text := s.MustRun("quarantine", "show", strconv.FormatInt(e.ID, 10))

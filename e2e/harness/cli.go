@@ -34,11 +34,11 @@ func Run(tb testing.TB, stdin io.Reader, args ...string) Result {
 	cmd := Command(tb, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
-	err := cmd.Run()
-	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	return Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	status := AwaitExit(tb, cmd)
+	return Result{stdout.String(), stderr.String(), status}
 }
 
 // Args returns the arguments with the service's data folder.
