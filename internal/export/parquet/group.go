@@ -1,0 +1,160 @@
+package parquet
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+const (
+	// MaxGroupBytes is how large a row group may be, uncompressed (Redshift Spectrum, data files: the part of a Parquet file that is
+	// read at once should be at most 128 MB).
+	MaxGroupBytes = 128 << 20
+	// DefaultGroupBytes is the size at which a Group is full: 32 MB, as UNLOAD writes them.
+	DefaultGroupBytes = 32 << 20
+	// DefaultGroupRows is the number of rows at which a Group is full.
+	DefaultGroupRows = 100_000
+)
+
+// Group collects the rows of one row group, column by column. A row is made by setting some of its columns, in any order, and
+// EndRow; columns that are not set are null. Setting costs the same however many columns there are.
+//
+// A Group serves one goroutine and keeps its buffers from one row group to the next.
+type Group struct {
+	// MaxRows and MaxBytes say when the group is Full; zero fields mean the defaults.
+	MaxRows  int
+	MaxBytes int64
+
+	arrays []array
+	rows   int
+	bytes  int64
+}
+
+// array holds one column. Only values are stored, no nulls, in the PLAIN layout of pages, except that a boolean takes a byte.
+type array struct {
+	kind Type
+	// rows is the number of rows up to the last value; those after it are null.
+	rows  int
+	count int
+	// valid has a bit for each of these rows, the lowest first: 1 for a value, 0 for null.
+	valid []byte
+	data  []byte
+}
+
+// AddColumn adds a column, null in the rows so far, and returns its index.
+func (g *Group) AddColumn(t Type) int {
+	g.arrays = append(g.arrays, array{kind: t})
+	return len(g.arrays) - 1
+}
+
+// Columns returns the number of columns.
+func (g *Group) Columns() int { return len(g.arrays) }
+
+// Rows returns the number of rows that are ended.
+func (g *Group) Rows() int { return g.rows }
+
+// Bytes returns about how large the row group is before compression.
+func (g *Group) Bytes() int64 { return g.bytes + int64(g.rows/8)*int64(len(g.arrays)) }
+
+// Full reports whether it is time to write the group.
+func (g *Group) Full() bool {
+	rows, size := g.MaxRows, g.MaxBytes
+	if rows == 0 {
+		rows = DefaultGroupRows
+	}
+	if size == 0 {
+		size = DefaultGroupBytes
+	}
+	return g.rows >= rows || g.Bytes() >= size
+}
+
+// EndRow ends the current row.
+func (g *Group) EndRow() { g.rows++ }
+
+// Reset empties the group. Its columns stay.
+func (g *Group) Reset() {
+	for i := range g.arrays {
+		a := &g.arrays[i]
+		a.rows, a.count = 0, 0
+		a.valid, a.data = a.valid[:0], a.data[:0]
+	}
+	g.rows, g.bytes = 0, 0
+}
+
+// SetString sets a String column of the current row. It reports false, as the other setters do, and changes nothing if the column is
+// set already. The value is copied.
+func (g *Group) SetString(column int, value []byte) bool {
+	a := &g.arrays[column]
+	if !a.take(g.rows) {
+		return false
+	}
+	a.data = binary.LittleEndian.AppendUint32(a.data, uint32(len(value)))
+	a.data = append(a.data, value...)
+	g.bytes += int64(4 + len(value))
+	return true
+}
+
+// SetInt64 sets an Int64 column of the current row.
+func (g *Group) SetInt64(column int, value int64) bool { return g.setWord(column, uint64(value)) }
+
+// SetTimestamp sets a Timestamp column of the current row to a time in milliseconds since 1970-01-01 UTC. Times that do not fit
+// into microseconds, beyond the year 294,000, are set to the nearest that do.
+func (g *Group) SetTimestamp(column int, ms int64) bool {
+	const limit = math.MaxInt64 / 1000
+	return g.setWord(column, uint64(min(max(ms, -limit), limit)*1000))
+}
+
+// SetDouble sets a Double column of the current row.
+func (g *Group) SetDouble(column int, value float64) bool {
+	return g.setWord(column, math.Float64bits(value))
+}
+
+func (g *Group) setWord(column int, word uint64) bool {
+	a := &g.arrays[column]
+	if !a.take(g.rows) {
+		return false
+	}
+	a.data = binary.LittleEndian.AppendUint64(a.data, word)
+	g.bytes += 8
+	return true
+}
+
+// SetBoolean sets a Boolean column of the current row.
+func (g *Group) SetBoolean(column int, value bool) bool {
+	a := &g.arrays[column]
+	if !a.take(g.rows) {
+		return false
+	}
+	var b byte
+	if value {
+		b = 1
+	}
+	a.data = append(a.data, b)
+	g.bytes++
+	return true
+}
+
+// take makes room for a value in the row and reports whether there is none yet.
+func (a *array) take(row int) bool {
+	if a.rows > row {
+		return false
+	}
+	for at := row >> 3; at >= len(a.valid); {
+		a.valid = append(a.valid, 0)
+	}
+	a.valid[row>>3] |= 1 << (row & 7)
+	a.rows = row + 1
+	a.count++
+	return true
+}
+
+// span returns the end of the value that begins at data[pos].
+func (a *array) span(pos int) int {
+	switch a.kind {
+	case String:
+		return pos + 4 + int(binary.LittleEndian.Uint32(a.data[pos:]))
+	case Boolean:
+		return pos + 1
+	default:
+		return pos + 8
+	}
+}

@@ -1,0 +1,138 @@
+package parquet
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+const (
+	// pageBytes is the size of values at which a page ends, pageRows the number of rows; rows are a multiple of 8, so that a page's
+	// definition levels are bytes of the array's bitmap.
+	pageBytes = 1 << 20
+	pageRows  = 1 << 16
+	// packedGroups is how many groups of 8 a bit-packed run has at most, as in the files of other writers.
+	packedGroups = 63
+)
+
+// cut is a position in an array: so many rows, values, and bytes of data lie before it.
+type cut struct{ row, value, pos int }
+
+// next returns where the page that begins at c ends.
+func (a *array) next(c cut, rows int) cut {
+	from := c.pos
+	for limit := min(rows, c.row+pageRows); c.row < limit && c.pos-from < pageBytes; c.row += 8 {
+		if c.row>>3 >= len(a.valid) {
+			// Only nulls are left.
+			c.row = limit
+			return c
+		}
+		n := bits.OnesCount8(a.valid[c.row>>3])
+		c.value += n
+		switch a.kind {
+		case String:
+			for ; n > 0; n-- {
+				c.pos = a.span(c.pos)
+			}
+		case Boolean:
+			c.pos += n
+		default:
+			c.pos += 8 * n
+		}
+	}
+	c.row = min(c.row, rows)
+	return c
+}
+
+// appendLevels appends the definition levels of the rows [from, to): a length of four bytes and runs of the RLE/bit-packing hybrid.
+func (a *array) appendLevels(dst []byte, from, to cut) []byte {
+	start := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	n, count := to.row-from.row, to.value-from.value
+	switch count {
+	case n:
+		dst = append(binary.AppendUvarint(dst, uint64(n)<<1), 1)
+	case 0:
+		dst = append(binary.AppendUvarint(dst, uint64(n)<<1), 0)
+	default:
+		at, end := from.row>>3, (to.row+7)>>3
+		for at < end {
+			groups := min(end-at, packedGroups)
+			dst = append(dst, byte(groups<<1|1))
+			have := min(groups, max(0, len(a.valid)-at))
+			dst = append(dst, a.valid[at:at+have]...)
+			for range groups - have {
+				dst = append(dst, 0)
+			}
+			at += groups
+		}
+	}
+	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
+	return dst
+}
+
+// appendPlain appends the values [from, to) in the PLAIN layout.
+func (a *array) appendPlain(dst []byte, from, to cut) []byte {
+	values := a.data[from.pos:to.pos]
+	if a.kind != Boolean {
+		return append(dst, values...)
+	}
+	return appendPackedBools(dst, values)
+}
+
+func appendPackedBools(dst, values []byte) []byte {
+	for ; len(values) > 0; values = values[min(8, len(values)):] {
+		var b byte
+		for i, v := range values[:min(8, len(values))] {
+			b |= v << i
+		}
+		dst = append(dst, b)
+	}
+	return dst
+}
+
+// appendIndexes appends dictionary indexes: a byte with their width and runs of the hybrid.
+func appendIndexes(dst []byte, indexes []uint32, width int) []byte {
+	dst = append(dst, byte(width))
+	if len(indexes) == 0 {
+		return dst
+	}
+	if equal(indexes) {
+		dst = binary.AppendUvarint(dst, uint64(len(indexes))<<1)
+		dst = append(dst, byte(indexes[0]))
+		if width > 8 {
+			dst = append(dst, byte(indexes[0]>>8))
+		}
+		return dst
+	}
+	for len(indexes) > 0 {
+		run := indexes[:min(len(indexes), packedGroups*8)]
+		indexes = indexes[len(run):]
+		groups := (len(run) + 7) / 8
+		dst = append(dst, byte(groups<<1|1))
+		end := len(dst) + groups*width
+		var acc uint64
+		filled := 0
+		for _, v := range run {
+			acc |= uint64(v) << filled
+			if filled += width; filled >= 32 {
+				dst = binary.LittleEndian.AppendUint32(dst, uint32(acc))
+				acc >>= 32
+				filled -= 32
+			}
+		}
+		for len(dst) < end {
+			dst = append(dst, byte(acc))
+			acc >>= 8
+		}
+	}
+	return dst
+}
+
+func equal(indexes []uint32) bool {
+	for _, v := range indexes[1:] {
+		if v != indexes[0] {
+			return false
+		}
+	}
+	return true
+}
