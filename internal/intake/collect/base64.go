@@ -1,6 +1,11 @@
 package collect
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"unicode/utf16"
+	"unicode/utf8"
+)
 
 var errBase64 = errors.New("not base64")
 
@@ -60,4 +65,34 @@ func decodeBase64(b []byte) ([]byte, error) {
 		out += 2
 	}
 	return b[:out], nil
+}
+
+// joinSurrogates turns pairs of surrogates that are encoded one by one, three bytes each (CESU-8), into the characters that they stand
+// for, in place. The JavaScript SDK's base64 encoder writes emoji so. What is no pair stays, and is refused as invalid UTF-8.
+func joinSurrogates(b []byte) []byte {
+	in := bytes.IndexByte(b, 0xed)
+	if in < 0 {
+		return b
+	}
+	out := in
+	for in < len(b) {
+		if c, ok := surrogatePair(b[in:]); ok {
+			out += utf8.EncodeRune(b[out:out+utf8.UTFMax], c)
+			in += 6
+			continue
+		}
+		b[out] = b[in]
+		in++
+		out++
+	}
+	return b[:out]
+}
+
+func surrogatePair(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != 0xed || b[1]&0xf0 != 0xa0 || b[2]&0xc0 != 0x80 || b[3] != 0xed || b[4]&0xf0 != 0xb0 || b[5]&0xc0 != 0x80 {
+		return 0, false
+	}
+	high := 0xd000 | rune(b[1]&0x3f)<<6 | rune(b[2]&0x3f)
+	low := 0xd000 | rune(b[4]&0x3f)<<6 | rune(b[5]&0x3f)
+	return utf16.DecodeRune(high, low), true
 }

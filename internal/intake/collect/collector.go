@@ -160,22 +160,15 @@ func (c *Collector) answer(w http.ResponseWriter, r *http.Request, e endpoint) a
 	if e == unknownEndpoint {
 		return coded(http.StatusNotFound, "no such path: "+strconv.Quote(r.URL.Path))
 	}
-	allowed := "GET, HEAD, POST, OPTIONS"
-	if e == importing {
-		allowed = "POST, OPTIONS"
-	} else {
+	const allowed = "GET, HEAD, POST, OPTIONS"
+	if e != importing {
 		allowOrigin(w.Header(), r)
 	}
 	switch r.Method {
 	case http.MethodOptions:
 		w.Header().Set("Allow", allowed)
 		return answer{code: http.StatusNoContent}
-	case http.MethodPost:
-	case http.MethodGet, http.MethodHead:
-		if e != importing {
-			break
-		}
-		fallthrough
+	case http.MethodPost, http.MethodGet, http.MethodHead:
 	default:
 		w.Header().Set("Allow", allowed)
 		return coded(http.StatusMethodNotAllowed, "method "+r.Method+" is not allowed: use "+allowed)

@@ -2,7 +2,8 @@
 //
 // # Requests
 //
-// It serves /track, /engage, /groups (POST and GET) and /import (POST), each with or without a trailing slash. A body may be
+// It serves /track, /engage, /groups and /import, by POST and GET (the Node.js client imports single events by GET), each with or
+// without a trailing slash. A body may be
 // compressed (Content-Encoding gzip, deflate, zstd) and is a JSON object, an array of objects, newline-delimited objects, or a
 // form whose field data is one of these, raw or in base64 (standard or URL alphabet, padded or not, spaces for +). What the body
 // is is decided by its first byte, not by its Content-Type: beacons send forms as text/plain. A GET carries data in its query.

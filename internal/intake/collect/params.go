@@ -159,7 +159,7 @@ func (p *params) payload(body []byte, contentType string) ([]byte, error) {
 	if err != nil {
 		return nil, badData("data, neither JSON nor base64")
 	}
-	return data, nil
+	return joinSurrogates(data), nil
 }
 
 func looksLikeJSON(b []byte) bool {
