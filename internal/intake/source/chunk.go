@@ -174,6 +174,7 @@ func (c *cutter) add(record []byte) error {
 		}
 	}
 	if c.mapper != nil {
+		c.mapper.insertID = c.insertID(c.mapper.insertID[:0])
 		c.body = c.mapper.apply(c.body, record)
 	} else {
 		c.body = append(c.body, record...)
@@ -181,6 +182,13 @@ func (c *cutter) add(record []byte) error {
 	c.body = append(c.body, '\n')
 	c.count++
 	return nil
+}
+
+// insertID appends a $insert_id made of the next record's place: where the file is, and the number of the record. Strict imports need
+// one, and it is the same when the import is run again.
+func (c *cutter) insertID(dst []byte) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", c.salt, c.first+int64(c.count)))
+	return hex.AppendEncode(dst, sum[:16])
 }
 
 func (c *cutter) flush() error {

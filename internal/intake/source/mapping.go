@@ -13,6 +13,8 @@ import (
 // Mapping says where a record that is no Mixpanel event has what makes an event. A path names a member, or a member of a member
 // with dots between ("actor.login"); a member whose own name has the dots comes first.
 //
+// An event that is mapped no insert_id and has no $insert_id gets one made of its place in the file.
+//
 // The properties are all members of the record that are not mapped themselves, or those of the object at the path "properties". A
 // member that is mapped from inside another stays where it is too.
 type Mapping struct {
@@ -70,7 +72,9 @@ func (m *Mapping) String() string {
 
 // mapper applies a mapping; it owns the scanners' tables.
 type mapper struct {
-	m             *Mapping
+	m *Mapping
+	// insertID is what an event gets that has none and is mapped none; empty for nothing.
+	insertID      []byte
 	top, in, rest event.Scanner
 }
 
@@ -98,7 +102,24 @@ func (a *mapper) apply(dst, record []byte) []byte {
 			dst = event.AppendRawMember(dst, t.property, value)
 		}
 	}
+	if a.m.paths["insert_id"] == "" && len(a.insertID) > 0 && !a.hasInsertID(record) {
+		dst = event.AppendStringMember(dst, "$insert_id", a.insertID)
+	}
 	return append(dst, "}}"...)
+}
+
+// hasInsertID reports whether there is a $insert_id among the properties.
+func (a *mapper) hasInsertID(record []byte) bool {
+	path := a.m.paths["properties"]
+	if path == "" {
+		return a.top.Member("$insert_id") != nil
+	}
+	value, ok := a.find(record, path)
+	if !ok {
+		return false
+	}
+	_, err := a.rest.Object(value, 0)
+	return err == nil && a.rest.Member("$insert_id") != nil
 }
 
 // appendProperties appends the members that are properties, keys and values as they are written.

@@ -174,6 +174,43 @@ func TestMappingTurnsRecordsIntoEvents(t *testing.T) {
 	}
 }
 
+func TestEventsThatAreMappedNoInsertIDGetOneOfTheirPlace(t *testing.T) {
+	file := write(t, "same.csv", []byte("name,at\n"+strings.Repeat("Same,2026-05-01\n", 3000)))
+	ids := func(mapping, job string) map[string]bool {
+		m, err := ParseMapping(mapping)
+		require.NoError(t, err)
+		records, _ := readAll(t, file, Options{Mapping: m, Job: job})
+		all := map[string]bool{}
+		for _, r := range records {
+			var e struct {
+				Properties struct {
+					ID string `json:"$insert_id"`
+				}
+			}
+			require.NoError(t, json.Unmarshal([]byte(r), &e))
+			all[e.Properties.ID] = true
+		}
+		return all
+	}
+	first := ids("event=name,time=at", "")
+	require.Len(t, first, 3000, "equal records are different events")
+	require.Equal(t, first, ids("event=name,time=at", ""), "a repeated import sends the same")
+	for id := range ids("event=name,time=at", "again") {
+		require.NotContains(t, first, id)
+	}
+	require.Equal(t, map[string]bool{"Same": true}, ids("event=name,time=at,insert_id=name", ""))
+	own := &mapper{m: mustMapping(t, "event=e,time=t,properties=p"), insertID: []byte("made")}
+	require.Equal(t, `{"event":"E","properties":{"$insert_id":"own","time":1}}`, string(own.apply(nil, []byte(`{"e":"E","t":1,"p":{"$insert_id":"own"}}`))))
+	require.Equal(t, `{"event":"E","properties":{"time":1,"$insert_id":"made"}}`, string(own.apply(nil, []byte(`{"e":"E","t":1,"p":{}}`))))
+}
+
+func mustMapping(t *testing.T, text string) *Mapping {
+	t.Helper()
+	m, err := ParseMapping(text)
+	require.NoError(t, err)
+	return m
+}
+
 func TestMappingErrorsNameThePart(t *testing.T) {
 	for text, want := range map[string]string{
 		"event": "target=path", "event=a": "event and time are required", "evnt=a,time=b": `"evnt=a"`, "event=a,event=b,time=c": "mapped twice",
