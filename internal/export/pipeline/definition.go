@@ -309,16 +309,19 @@ func ParseSpec(text []byte) (Spec, error) {
 	var errs []error
 	var err error
 	if j.Interval != "" {
-		s.Interval, err = time.ParseDuration(j.Interval)
-		errs = append(errs, err)
+		if s.Interval, err = time.ParseDuration(j.Interval); err != nil {
+			errs = append(errs, fmt.Errorf("interval: %w", err))
+		}
 	}
 	if j.From != "" {
-		s.From, err = event.ParseDay(j.From)
-		errs = append(errs, err)
+		if s.From, err = event.ParseDay(j.From); err != nil {
+			errs = append(errs, fmt.Errorf("from_date: %w", err))
+		}
 	}
 	if j.To != "" {
-		s.To, err = event.ParseDay(j.To)
-		errs = append(errs, err)
+		if s.To, err = event.ParseDay(j.To); err != nil {
+			errs = append(errs, fmt.Errorf("to_date: %w", err))
+		}
 	}
 	return s, errors.Join(errs...)
 }
