@@ -140,9 +140,11 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 		if err != nil {
 			return nil, err
 		}
-		inSQL, err := v.SQL.CountByPath(ctx, p.Database, p.Table)
-		if err != nil {
-			return nil, err
+		var inSQL map[string]int64
+		if len(counts.Keys) > 0 { // there is no table before there are rows
+			if inSQL, err = v.SQL.CountByPath(ctx, p.Database, p.Table); err != nil {
+				return nil, err
+			}
 		}
 		after, err := v.Pipelines.Get(ctx, p.ID)
 		if err != nil {
