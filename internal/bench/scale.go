@@ -1,0 +1,120 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/refract-io/refract/internal/export/pipeline"
+	"github.com/refract-io/refract/internal/sample"
+)
+
+var scale = Benchmark{
+	Name: "scale", Title: "Cost as the history grows",
+	About: "At growing sizes of one project's history, a new pipeline exports everything, and one that has exported everything exports what arrives next. " +
+		"The first should cost the same an event whatever the size, the second the same a run whatever lies behind it. All in this process.",
+	run: runScale,
+}
+
+func runScale(t *trial) (err error) {
+	sizes := []int{t.size(100_000, 2_000), t.size(1_000_000, 4_000)}
+	if t.options.Full {
+		sizes = append(sizes, t.size(10_000_000, 6_000))
+	}
+	h, err := openHouse(t, t.dir, sample.New(sample.Options{Events: sizes[len(sizes)-1]}))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	follower, err := h.create(t, "follower")
+	if err != nil {
+		return err
+	}
+	stored := 0
+	var full, next []Figure
+	var perEvent, perRun []float64
+	for _, size := range sizes {
+		if err := h.append(t, size-stored); err != nil {
+			return err
+		}
+		stored = size
+		if _, err := h.seal(t, time.Duration(t.size(2000, 100))*time.Millisecond); err != nil {
+			return err
+		}
+		all, err := t.exportAll(h, size)
+		if err != nil {
+			return err
+		}
+		arrived, added, err := t.exportNext(h, follower)
+		if err != nil {
+			return err
+		}
+		stored += added
+		full = append(full, figureOf(Figure{Name: fmt.Sprintf("whole export of %s events", count(float64(size))), Unit: "µs/event",
+			Means: "CPU time of the run or runs, per event."}, all))
+		next = append(next, figureOf(Figure{Name: fmt.Sprintf("run of %s new events after %s", count(float64(nextEvents(t))), count(float64(size))), Unit: "CPU-ms",
+			Means: "CPU time of one run of a pipeline that was up to date, per run."}, arrived))
+		perEvent, perRun = append(perEvent, full[len(full)-1].Value), append(perRun, next[len(next)-1].Value)
+	}
+	t.result.Figures = append(append(t.result.Figures, full...), next...)
+	last := len(sizes) - 1
+	t.add(Figure{Name: "whole export, largest / smallest", Unit: "ratio", Bar: below(1.25), Means: "Growth of the cost of an event while the history grew " + fmt.Sprint(sizes[last]/sizes[0]) + " times.",
+		Bound: "Fixed costs of a run weigh more at the small size, the merge of more segments at the large one."}, perEvent[last]/perEvent[0])
+	t.add(Figure{Name: "run of new events, largest / smallest", Unit: "ratio", Bar: below(1.5), Means: "Growth of the cost of an incremental run while the history grew as much.",
+		Bound: "The run itself reads new segments only; what grows is looking through the index and the folders of the days it touches."}, perRun[last]/perRun[0])
+	return nil
+}
+
+// nextEvents is how many events an incremental run exports.
+func nextEvents(t *trial) int { return t.size(10_000, 500) }
+
+// exportAll exports everything with new pipelines and returns the microseconds of CPU time per event.
+func (t *trial) exportAll(h *house, size int) (samples []float64, err error) {
+	n := 0
+	err = t.rounds(func(counted bool) error {
+		n++
+		p, err := h.create(t, fmt.Sprintf("all_%d_%d", size, n))
+		if err != nil {
+			return err
+		}
+		rows, used, err := h.run(t, p)
+		if err != nil {
+			return err
+		}
+		if counted {
+			samples = append(samples, float64(used.Microseconds())/float64(rows))
+		}
+		return errors.Join(h.forget(t, p), removeAll(t, h.lake, p.Prefix+"/"))
+	})
+	return samples, err
+}
+
+// exportNext brings the follower up to date and returns the milliseconds of CPU time of runs that each export what has arrived since
+// the run before, and how many events arrived.
+func (t *trial) exportNext(h *house, follower *pipeline.Pipeline) (samples []float64, added int, err error) {
+	if _, _, err := h.run(t, follower); err != nil {
+		return nil, 0, err
+	}
+	n := nextEvents(t)
+	err = t.rounds(func(counted bool) error {
+		if err := h.append(t, n); err != nil {
+			return err
+		}
+		added += n
+		if _, err := h.seal(t, 0); err != nil {
+			return err
+		}
+		rows, used, err := h.run(t, follower)
+		if err != nil {
+			return err
+		}
+		if rows != int64(n) {
+			return fmt.Errorf("%d of %d new events were exported", rows, n)
+		}
+		if counted {
+			samples = append(samples, float64(used)/float64(time.Millisecond))
+		}
+		return nil
+	})
+	return samples, added, err
+}
