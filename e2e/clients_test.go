@@ -82,7 +82,7 @@ func TestNodeClient(t *testing.T) {
 				FROM mp_json_export.mp_master_event WHERE event_name = 'Node Tracked'`))
 			require.Equal(t, [][]string{{"1709208000", "2024-02-29", "true"}}, s.Rows(`SELECT "time", mp_date, json_extract_path_text(properties, 'leap')
 				FROM mp_json_export.mp_master_event WHERE event_name = 'Node Imported'`))
-			require.Equal(t, [][]string{{"node-1", "Ada", "free", "2024", "42", `["a","c","d"]`, ""}}, s.Rows(`
+			require.Equal(t, [][]string{{"node-1", "Ada", "free", "2024", "42", `["a","c","d"]`, "<null>"}}, s.Rows(`
 				SELECT distinct_id, json_extract_path_text(properties, '$name'), json_extract_path_text(properties, 'plan'),
 					json_extract_path_text(properties, 'first'), json_extract_path_text(properties, 'counter'),
 					json_extract_path_text(properties, 'list'), json_extract_path_text(properties, 'doomed')
