@@ -203,6 +203,9 @@ type value struct {
 	param int
 	// constant reports that no column, subquery or volatile function is inside.
 	constant bool
+	// weight estimates the size of the expression after DuckDB has put the
+	// arguments of macros in place, some of them several times.
+	weight int
 	// jsonBase and jsonPointer are set for a value taken out of a document.
 	jsonBase, jsonPointer string
 }
@@ -215,6 +218,20 @@ func with(sql string, typ Type, operands ...value) value {
 		v.aggregate = v.aggregate || o.aggregate
 		v.window = v.window || o.window
 		v.constant = v.constant && o.constant
+		v.weight += o.weight
+	}
+	v.weight++
+	return v
+}
+
+// copied counts operands that stand in the SQL more than once.
+func (v value) copied(operands ...value) value {
+	for _, o := range operands {
+		v.weight += o.weight
 	}
 	return v
 }
+
+// maxWeight bounds the size of an expression: text that nests copying
+// operations grows exponentially.
+const maxWeight = 1 << 18

@@ -17,12 +17,19 @@ type context struct {
 	named      bool // grouped expressions of the select apply
 }
 
+// maxExpressionText bounds the SQL of one expression, in bytes.
+const maxExpressionText = 4 << 20
+
 // bindExpr binds an expression. A grouped expression hides the columns in it
 // from the grouping check.
 func (b *binder) bindExpr(x Expr, c *context) value {
 	b.enter(x)
 	defer b.leave()
 	v := b.bindNode(x, c)
+	v.weight = max(v.weight, 1)
+	if v.weight > maxWeight || len(v.sql) > maxExpressionText {
+		b.fail(x, StateStatementTooComplex, "the expression is too complex")
+	}
 	if c.named && !c.inside && c.scope != nil && c.scope.groups[v.sql] {
 		v.free = nil
 	}
@@ -272,9 +279,13 @@ func (b *binder) bindRowIn(x *In, row *RowExpr, not string, c *context) value {
 func (b *binder) bindCase(x *Case, c *context) value {
 	var operands, results []value
 	var conditions []string
+	var operand value
+	if x.Operand != nil {
+		operand = b.bindExpr(x.Operand, c)
+	}
 	for _, when := range x.Whens {
 		if x.Operand != nil {
-			v := b.compare(when.Cond, "=", b.bindExpr(x.Operand, c), b.bindExpr(when.Cond, c))
+			v := b.compare(when.Cond, "=", operand, b.bindExpr(when.Cond, c))
 			conditions = append(conditions, v.sql)
 			operands = append(operands, v)
 		} else {

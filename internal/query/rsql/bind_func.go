@@ -115,7 +115,8 @@ func (b *binder) call(x *Func, f *function, args []value) value {
 	}
 	v := with(f.sql(cast), f.result(types), cast...)
 	v.constant = v.constant && !f.volatile
-	return v
+	// Macros use an argument up to three times.
+	return v.copied(cast...).copied(cast...)
 }
 
 // param is the class of the nth argument; a variadic function repeats its last.

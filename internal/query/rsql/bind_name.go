@@ -205,7 +205,7 @@ func (b *binder) step(v value, pointer string, typ Type) value {
 	if v.jsonBase != "" {
 		base, pointer = v.jsonBase, v.jsonPointer+pointer
 	}
-	out := with("rs_json_get("+base+", "+quoteString(pointer)+")", typ, v)
+	out := with("rs_json_get("+base+", "+quoteString(pointer)+")", typ, v).copied(v, v)
 	out.jsonBase, out.jsonPointer = base, pointer
 	if !typ.isSuper() {
 		out.sql = superTo(out.sql, typ)

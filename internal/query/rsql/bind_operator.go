@@ -359,14 +359,24 @@ func (b *binder) arithmetic(at Node, op string, l, r value) value {
 	switch {
 	case typ.Kind == KindDecimal:
 		return decimalArithmetic(op, l, r)
+	case typ.integer() && op == "/" && nonZero(r.sql):
+		return with("("+widen(l, typ)+" // "+widen(r, typ)+")", typ, l, r)
+	case typ.integer() && op == "%" && nonZero(r.sql):
+		return with("("+widen(l, typ)+" % "+widen(r, typ)+")", typ, l, r)
 	case op == "/" && typ.float():
-		return with("rs_div_float("+widen(l, Float8)+", "+widen(r, Float8)+")", typ, l, r)
+		return with("rs_div_float("+widen(l, Float8)+", "+widen(r, Float8)+")", typ, l, r).copied(r)
 	case op == "/":
-		return with("rs_div("+widen(l, typ)+", "+widen(r, typ)+")", typ, l, r)
+		return with("rs_div("+widen(l, typ)+", "+widen(r, typ)+")", typ, l, r).copied(r)
 	case op == "%":
-		return with("rs_mod("+widen(l, typ)+", "+widen(r, typ)+")", typ, l, r)
+		return with("rs_mod("+widen(l, typ)+", "+widen(r, typ)+")", typ, l, r).copied(r)
 	}
 	return with("("+widen(l, typ)+" "+op+" "+widen(r, typ)+")", typ, l, r)
+}
+
+// nonZero reports whether the SQL is a whole number other than zero, as which
+// a divisor needs no check.
+func nonZero(sql string) bool {
+	return sql != "" && sql[0] != '0' && strings.Trim(sql, "0123456789") == ""
 }
 
 // widen casts a value to a wider type, so that DuckDB computes in it.
@@ -455,9 +465,9 @@ func decimalArithmetic(op string, l, r value) value {
 		// values.
 		shift := typ.Scale - lt.Scale + rt.Scale
 		sql := fmt.Sprintf("rs_div_decimal(%s, %s, %s, %s, %s)", unscaled(left, lt), unscaled(right, rt), power(max(shift, 0)), power(max(-shift, 0)), power(typ.Scale))
-		return with("CAST("+sql+" AS "+typ.DuckDB()+")", typ, l, r)
+		return with("CAST("+sql+" AS "+typ.DuckDB()+")", typ, l, r).copied(l, l, l, r, r, r, r)
 	}
-	return with("CAST(rs_mod("+left+", "+right+") AS "+typ.DuckDB()+")", typ, l, r)
+	return with("CAST(rs_mod("+left+", "+right+") AS "+typ.DuckDB()+")", typ, l, r).copied(r)
 }
 
 func castDecimal(sql string, from, to Type) string {

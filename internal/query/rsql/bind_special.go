@@ -81,7 +81,11 @@ func (b *binder) bindDecode(x *Func, c *context) value {
 	if len(args)%2 == 0 {
 		sql += " ELSE " + b.coerce(x, args[len(args)-1], typ).sql
 	}
-	return with(sql+" END", typ, args...)
+	out := with(sql+" END", typ, args...)
+	for range len(args) / 2 {
+		out = out.copied(args[0])
+	}
+	return out
 }
 
 func (b *binder) bindNullif(x *Func, c *context) value {
@@ -92,7 +96,7 @@ func (b *binder) bindNullif(x *Func, c *context) value {
 	if out.typ.Kind == KindUnknown {
 		out = l
 	}
-	return with("CASE WHEN "+l.sql+" = "+r.sql+" THEN NULL ELSE "+out.sql+" END", out.typ, args...)
+	return with("CASE WHEN "+l.sql+" = "+r.sql+" THEN NULL ELSE "+out.sql+" END", out.typ, args...).copied(args[0])
 }
 
 // bindExtreme binds GREATEST and LEAST, which ignore NULLs.
@@ -289,7 +293,7 @@ func (b *binder) bindJSONPath(x *Func, c *context) value {
 	if lenient != "false" {
 		sql = "rs_json_path_text_if(" + operands[0].sql + ", " + path + ", " + lenient + ")"
 	}
-	return with(sql, Varchar(MaxVarcharLength), operands...)
+	return with(sql, Varchar(MaxVarcharLength), operands...).copied(operands...).copied(operands...)
 }
 
 // bindObject binds OBJECT(key, value, ...).

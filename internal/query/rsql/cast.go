@@ -58,6 +58,9 @@ func (b *binder) cast(at Node, v value, t Type, kind castKind) value {
 	}
 	out := v
 	out.typ, out.jsonBase, out.jsonPointer = t, "", ""
+	if v.typ.isSuper() != t.isSuper() || v.typ.text() {
+		out = out.copied(v, v) // by a macro
+	}
 	switch {
 	case t.Kind == KindRegclass && v.typ.text():
 		out.sql = b.regclass(at, v.sql)

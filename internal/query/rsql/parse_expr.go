@@ -60,8 +60,11 @@ func (p *parser) parseUnary(least int) Expr {
 		p.next++
 		return &Unary{Pos: tok.pos, Op: tok.text, X: p.parseBinary(precAdd)}
 	}
-	return p.parsePostfix(p.parsePrimary())
+	return p.parseOperand()
 }
+
+// parseOperand reads an operand without infix operators.
+func (p *parser) parseOperand() Expr { return p.parsePostfix(p.parsePrimary()) }
 
 // parseInfix reads one infix operator and its right side, or gives nil when
 // none that binds strongly enough follows.

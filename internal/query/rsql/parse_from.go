@@ -265,7 +265,7 @@ func (p *parser) parseColumnDefinitions(alias *Alias) {
 func (p *parser) parseUnpivot() TableExpr {
 	ref := &UnpivotRef{Pos: p.peek().pos}
 	p.expect("unpivot")
-	ref.X = p.parsePrimary()
+	ref.X = p.parseOperand()
 	if p.accept("as") {
 		name := p.parseName()
 		ref.Value = &name

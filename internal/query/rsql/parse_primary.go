@@ -157,7 +157,7 @@ func (p *parser) parseFrameBound() FrameBound {
 	case p.accept("current", "row"):
 		return FrameBound{Kind: "current row"}
 	}
-	bound := FrameBound{Offset: p.parsePrimary()}
+	bound := FrameBound{Offset: p.parseOperand()}
 	if bound.Kind = p.acceptAny("preceding", "following"); bound.Kind == "" {
 		p.unexpected()
 	}

@@ -64,7 +64,7 @@ func (p *parser) parseLimit(q *Query) {
 			p.next += 2
 			q.Limit = &Literal{Pos: pos, Kind: LiteralNumber, Text: "1"}
 			if p.peek().kind == tokNumber || p.peek().kind == tokParam || p.peek().op("(") {
-				q.Limit = p.parsePrimary()
+				q.Limit = p.parseOperand()
 			}
 			if p.acceptAny("rows", "row") == "" {
 				p.unexpected()
@@ -168,7 +168,7 @@ func (p *parser) parseSelect() *Select {
 	}
 	if p.at("top") {
 		p.next++
-		s.Top = p.parsePrimary()
+		s.Top = p.parseOperand()
 	}
 	if p.at("distinct") && s.Top != nil && !s.Distinct {
 		p.next++

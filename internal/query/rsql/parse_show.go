@@ -1,5 +1,7 @@
 package rsql
 
+import "slices"
+
 // parseShow reads SHOW of a session parameter and of catalog objects.
 func (p *parser) parseShow() Statement {
 	p.expect("show")
@@ -61,7 +63,7 @@ func (p *parser) parseShow() Statement {
 		s.Pattern = &pattern
 	}
 	if p.accept("limit") {
-		s.Limit = p.parsePrimary()
+		s.Limit = p.parseOperand()
 	}
 	return s
 }
@@ -99,6 +101,9 @@ func (p *parser) showOn(s *ShowObjects, what string, kinds ...string) {
 func (p *parser) showTarget(s *ShowObjects, what string, kinds ...string) {
 	s.What = what
 	if s.On = p.acceptAny(kinds...); s.On == "" {
+		if !slices.Contains(kinds, "table") {
+			p.unexpected()
+		}
 		s.On = "table"
 	}
 	name := p.parseObjectName()

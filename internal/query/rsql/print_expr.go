@@ -19,17 +19,18 @@ func (p *printer) operand(x Expr) {
 	p.write(")")
 }
 
-// base writes the operand of a postfix: [i] or .name.
-func (p *printer) base(x Expr) {
-	switch x := x.(type) {
-	case *ColumnRef:
-		if len(x.Names) > 0 {
-			p.expr(x)
-			return
-		}
+// base writes the operand of a postfix: [i] or .name. A plain name before .name
+// keeps its parentheses, without which the two were one name.
+func (p *printer) base(x Expr, field bool) {
+	switch x.(type) {
 	case *Index, *Field:
 		p.expr(x)
 		return
+	case *ColumnRef:
+		if !field {
+			p.expr(x)
+			return
+		}
 	}
 	p.write("(")
 	p.expr(x)
@@ -115,11 +116,11 @@ func (p *printer) expr(x Expr) {
 		p.write(" at time zone ")
 		p.operand(x.Zone)
 	case *Field:
-		p.base(x.X)
+		p.base(x.X, true)
 		p.write(".")
 		p.name(x.Name)
 	case *Index:
-		p.base(x.X)
+		p.base(x.X, false)
 		p.write("[")
 		p.expr(x.I)
 		p.write("]")
