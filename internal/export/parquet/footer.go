@@ -30,7 +30,7 @@ func (w *Writer) appendFooter() {
 }
 
 // appendElement appends a column's SchemaElement.
-func (w *Writer) appendElement(t *thrift, c Column) {
+func (w *Writer) appendElement(t *compact, c Column) {
 	physical, converted := c.Type.physical()
 	t.open()
 	t.i32(1, int64(physical))
@@ -54,7 +54,7 @@ func (w *Writer) appendElement(t *thrift, c Column) {
 }
 
 // appendGroup appends a RowGroup.
-func (w *Writer) appendGroup(t *thrift, i int) {
+func (w *Writer) appendGroup(t *compact, i int) {
 	g := &w.groups[i]
 	t.open()
 	t.list(1, len(g.chunks), thriftStruct)
@@ -72,7 +72,7 @@ func (w *Writer) appendGroup(t *thrift, i int) {
 }
 
 // appendChunk appends a ColumnChunk with its ColumnMetaData.
-func (w *Writer) appendChunk(t *thrift, c Column, g *groupMeta, m *chunkMeta) {
+func (w *Writer) appendChunk(t *compact, c Column, g *groupMeta, m *chunkMeta) {
 	physical, _ := c.Type.physical()
 	start := m.data
 	t.open()

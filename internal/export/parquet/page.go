@@ -58,9 +58,11 @@ func (a *array) appendLevels(dst []byte, from, to cut) []byte {
 		for at < end {
 			groups := min(end-at, packedGroups)
 			dst = append(dst, byte(groups<<1|1))
-			have := min(groups, max(0, len(a.valid)-at))
-			dst = append(dst, a.valid[at:at+have]...)
-			for range groups - have {
+			have := min(at+groups, len(a.valid))
+			if at < have {
+				dst = append(dst, a.valid[at:have]...)
+			}
+			for range at + groups - max(at, have) {
 				dst = append(dst, 0)
 			}
 			at += groups

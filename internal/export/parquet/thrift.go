@@ -14,29 +14,29 @@ const (
 	thriftStruct = 12
 )
 
-// thrift appends structures in Thrift's compact protocol. Fields are written in ascending order, as parquet.thrift numbers them, at
+// compact appends structures in Thrift's compact protocol. Fields are written in ascending order, as parquet.thrift numbers them, at
 // most 15 apart.
-type thrift struct {
+type compact struct {
 	buf []byte
 	// last is the number of the last field of the open structure, outer those of the structures around it.
 	last  int
 	outer []int
 }
 
-func (t *thrift) field(id int, kind byte) {
+func (t *compact) field(id int, kind byte) {
 	t.buf = append(t.buf, byte(id-t.last)<<4|kind)
 	t.last = id
 }
 
-func (t *thrift) varint(v int64) {
+func (t *compact) varint(v int64) {
 	t.buf = binary.AppendUvarint(t.buf, uint64(v)<<1^uint64(v>>63))
 }
 
-func (t *thrift) i16(id int, v int64) { t.field(id, thriftI16); t.varint(v) }
-func (t *thrift) i32(id int, v int64) { t.field(id, thriftI32); t.varint(v) }
-func (t *thrift) i64(id int, v int64) { t.field(id, thriftI64); t.varint(v) }
+func (t *compact) i16(id int, v int64) { t.field(id, thriftI16); t.varint(v) }
+func (t *compact) i32(id int, v int64) { t.field(id, thriftI32); t.varint(v) }
+func (t *compact) i64(id int, v int64) { t.field(id, thriftI64); t.varint(v) }
 
-func (t *thrift) boolean(id int, v bool) {
+func (t *compact) boolean(id int, v bool) {
 	if v {
 		t.field(id, thriftTrue)
 	} else {
@@ -44,23 +44,23 @@ func (t *thrift) boolean(id int, v bool) {
 	}
 }
 
-func (t *thrift) binary(id int, v []byte) {
+func (t *compact) binary(id int, v []byte) {
 	t.field(id, thriftBinary)
 	t.buf = append(binary.AppendUvarint(t.buf, uint64(len(v))), v...)
 }
 
-func (t *thrift) text(id int, v string) {
+func (t *compact) text(id int, v string) {
 	t.field(id, thriftBinary)
 	t.element(v)
 }
 
 // element appends a string of a list.
-func (t *thrift) element(v string) {
+func (t *compact) element(v string) {
 	t.buf = append(binary.AppendUvarint(t.buf, uint64(len(v))), v...)
 }
 
 // list begins a list of n elements, which follow without headers.
-func (t *thrift) list(id, n int, kind byte) {
+func (t *compact) list(id, n int, kind byte) {
 	t.field(id, thriftList)
 	if n < 15 {
 		t.buf = append(t.buf, byte(n)<<4|kind)
@@ -70,26 +70,26 @@ func (t *thrift) list(id, n int, kind byte) {
 }
 
 // begin opens a structure that is a field.
-func (t *thrift) begin(id int) {
+func (t *compact) begin(id int) {
 	t.field(id, thriftStruct)
 	t.open()
 }
 
 // open opens a structure that is an element of a list.
-func (t *thrift) open() {
+func (t *compact) open() {
 	t.outer = append(t.outer, t.last)
 	t.last = 0
 }
 
-func (t *thrift) end() {
+func (t *compact) end() {
 	t.buf = append(t.buf, 0)
 	t.last = t.outer[len(t.outer)-1]
 	t.outer = t.outer[:len(t.outer)-1]
 }
 
 // reset begins a new outermost structure, to be ended with stop.
-func (t *thrift) reset() {
+func (t *compact) reset() {
 	t.buf, t.last, t.outer = t.buf[:0], 0, t.outer[:0]
 }
 
-func (t *thrift) stop() { t.buf = append(t.buf, 0) }
+func (t *compact) stop() { t.buf = append(t.buf, 0) }

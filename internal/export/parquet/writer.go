@@ -29,7 +29,7 @@ type Writer struct {
 	dictionary dictionary
 	page       []byte
 	packed     []byte
-	header     thrift
+	header     compact
 }
 
 // groupMeta and chunkMeta are what the footer says of a row group and of a column of it.
