@@ -46,7 +46,7 @@ func (b *binder) bindTable(t TableExpr, s *scope) (string, []*source) {
 		return b.bindTableFunction(t, s)
 	case *PathRef:
 		c := &context{scope: s, clause: "FROM"}
-		return b.iterate(t, b.bindExpr(t.X, c), t.Alias, t.At, s)
+		return b.iterate(t, b.bindExpr(t.X, c), t.Alias, t.At)
 	case *UnpivotRef:
 		return b.bindUnpivot(t, s)
 	}
@@ -256,7 +256,7 @@ func (b *binder) bindNestedRef(t *TableRef, s *scope) (string, []*source, bool) 
 			}
 			ref := &ColumnRef{Pos: t.Pos, Names: t.Names}
 			v := b.bindColumn(ref, &context{scope: s, clause: "FROM"})
-			sql, sources := b.iterate(t, v, t.Alias, t.At, s)
+			sql, sources := b.iterate(t, v, t.Alias, t.At)
 			return sql, sources, true
 		}
 	}
@@ -265,7 +265,7 @@ func (b *binder) bindNestedRef(t *TableRef, s *scope) (string, []*source, bool) 
 
 // iterate gives the elements of a JSON array as rows: its value, and with AT
 // the 0-based index. DuckDB joins such an entry laterally.
-func (b *binder) iterate(at Node, v value, alias *Alias, index *Name, _ *scope) (string, []*source) {
+func (b *binder) iterate(at Node, v value, alias *Alias, index *Name) (string, []*source) {
 	if !v.typ.isSuper() || v.typ.Kind == KindStruct || v.typ.Kind == KindMap {
 		b.fail(at, StateDatatypeMismatch, "cannot iterate over a value of type %s", v.typ.Name())
 	}

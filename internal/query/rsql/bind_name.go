@@ -12,7 +12,7 @@ func (b *binder) bindColumn(ref *ColumnRef, c *context) value {
 				s.correlated = append(s.correlated, v.free...)
 				v.free = nil
 			}
-			return b.navigate(ref, v, ref.Names[used:], names[used:], s)
+			return b.navigate(ref, v, ref.Names[used:], names[used:])
 		}
 		if v, ok := s.lateral[names[0]]; ok && len(names) == 1 && s == c.scope {
 			return v
@@ -152,7 +152,7 @@ func (b *binder) use(at Node, src *source, c sourceColumn) value {
 }
 
 // navigate follows the rest of a dotted name into a SUPER or nested value.
-func (b *binder) navigate(at Node, v value, path []Name, folded []string, _ *scope) value {
+func (b *binder) navigate(at Node, v value, path []Name, folded []string) value {
 	if len(path) == 0 {
 		return v
 	}

@@ -135,9 +135,6 @@ func varcharOf(n int) func([]Type) Type {
 	}
 }
 
-// sameNumber is the argument's type with integers as they are.
-func sameNumber(args []Type) Type { return args[0] }
-
 // datePart is a part of a date or time: the DuckDB name and the function that
 // makes an interval of it.
 type datePart struct {

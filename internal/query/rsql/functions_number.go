@@ -3,7 +3,7 @@ package rsql
 // Functions on numbers.
 func init() {
 	float := returns(Float8)
-	define("abs(number)", sameNumber, "abs($1)")
+	define("abs(number)", argument(0), "abs($1)")
 	define("ceil(exact)", wholeDecimal, "ceil($1)")
 	define("ceil(float)", float, "ceil($1)")
 	define("ceiling(exact)", wholeDecimal, "ceil($1)")
@@ -12,11 +12,11 @@ func init() {
 	define("floor(float)", float, "floor($1)")
 	define("round(exact)", wholeDecimal, "round($1, 0)")
 	define("round(float)", float, "round_even($1, 0)")
-	define("round(exact, int)", sameNumber, "round($1, CAST($2 AS INTEGER))")
+	define("round(exact, int)", argument(0), "round($1, CAST($2 AS INTEGER))")
 	define("round(float, int)", float, "round($1, CAST($2 AS INTEGER))")
 	define("trunc(exact)", wholeDecimal, "trunc($1)")
 	define("trunc(float)", float, "trunc($1)")
-	define("trunc(exact, int)", sameNumber, "trunc($1, CAST($2 AS INTEGER))")
+	define("trunc(exact, int)", argument(0), "trunc($1, CAST($2 AS INTEGER))")
 	define("trunc(float, int)", float, "trunc($1, CAST($2 AS INTEGER))")
 	define("mod(exact, exact)", func(args []Type) Type {
 		if t := commonNumeric(args[0], args[1]); t.integer() {

@@ -96,7 +96,8 @@ func (g *generator) expr() Expr {
 	case 14:
 		return &Like{Op: pick(g, "like", "ilike", "similar to"), X: g.expr(), Pattern: g.expr(), Escape: g.optional(), Not: g.chance()}
 	case 15:
-		return &In{X: g.expr(), List: g.exprs(1, 3), Not: g.chance()}
+		// A lone subquery in the list would be the IN of a query.
+		return &In{X: g.expr(), List: append(g.exprs(1, 2), &Literal{Kind: LiteralNull}), Not: g.chance()}
 	case 16:
 		return &In{X: g.expr(), Query: g.query(), Not: g.chance()}
 	case 17:
@@ -188,7 +189,7 @@ func (g *generator) body() QueryBody {
 		s.From = []TableExpr{g.table()}
 		s.Where, s.Having = g.optional(), g.optional()
 		if g.chance() {
-			s.GroupBy = &GroupBy{Items: []GroupItem{{Exprs: g.exprs(1, 1)}, {Kind: "rollup", Nested: []GroupItem{{Kind: "set", Exprs: g.exprs(1, 1)}}}}}
+			s.GroupBy = &GroupBy{Items: []GroupItem{{Exprs: g.exprs(1, 1)}, {Kind: "rollup", Nested: []GroupItem{{Kind: "set", Exprs: []Expr{&ColumnRef{Names: g.names(2)}}}}}}}
 		}
 	}
 	return s

@@ -2,6 +2,7 @@ package rsql
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -341,11 +342,11 @@ var literalNames = map[Kind]string{
 func (t Type) syntax() string {
 	switch t.Kind {
 	case KindVarchar:
-		return "varchar(" + lengthText(t.Length) + ")"
+		return "varchar(" + strconv.Itoa(t.Length) + ")"
 	case KindChar:
-		return "char(" + lengthText(t.Length) + ")"
+		return "char(" + strconv.Itoa(t.Length) + ")"
 	case KindVarbyte:
-		return "varbyte(" + lengthText(t.Length) + ")"
+		return "varbyte(" + strconv.Itoa(t.Length) + ")"
 	case KindTime, KindTimeTZ, KindTimestamp, KindTimestampTZ:
 		return literalNames[t.Kind]
 	case KindCatalogArray:
@@ -367,5 +368,3 @@ func (t Type) syntax() string {
 	}
 	return t.String()
 }
-
-func lengthText(n int) string { return fmt.Sprint(n) }

@@ -47,8 +47,7 @@ var reserved = wordSet(`all analyse analyze and any array as asc authorization
 
 // unlabelled holds words that are not reserved but can't be an alias without
 // AS, since they begin a clause at the places where an alias may stand.
-var unlabelled = wordSet(`qualify fetch window at escape over within ignore respect
-	connect start ignore respect between is at`)
+var unlabelled = wordSet("at escape fetch ignore over qualify respect within")
 
 func wordSet(words string) map[string]bool {
 	set := make(map[string]bool)
