@@ -17,8 +17,11 @@ var sql = Benchmark{
 	run: runSQL,
 }
 
-// sqlQuery is a statement to time. One with a day reads that day's partition only.
-type sqlQuery struct{ name, statement, means string }
+// sqlQuery is a statement to time, which reads so many rows.
+type sqlQuery struct {
+	name, statement, means string
+	rows                   int64
+}
 
 func runSQL(t *trial) (err error) {
 	s, err := t.start(filepath.Join(t.dir, "data"), "collector,worker,query")
@@ -70,26 +73,23 @@ func runSQL(t *trial) (err error) {
 	if want := int64(len(all) * perBody); total != want {
 		return fmt.Errorf("the table holds %d of %d events", total, want)
 	}
-	for _, q := range []struct {
-		sqlQuery
-		rows int64
-	}{
-		{sqlQuery{"count by day", "SELECT mp_date, count(*) FROM " + eventsTable + " GROUP BY 1",
-			"`SELECT mp_date, count(*) ... GROUP BY 1`: every row, no property."}, total},
-		{sqlQuery{"filter by a property", "SELECT count(distinct distinct_id) FROM " + eventsTable + " WHERE json_extract_path_text(properties, '$city') = 'San Francisco'",
-			"`WHERE json_extract_path_text(properties, '$city') = 'San Francisco'`: every row's properties are parsed."}, total},
-		{sqlQuery{"one day", "SELECT event_name, count(*) FROM " + eventsTable + " WHERE mp_date = '" + days[0][0] + "' GROUP BY 1",
-			"`WHERE mp_date = ...`: the rows of that day; other partitions are not read."}, inDay},
+	for _, q := range []sqlQuery{
+		{"count by day", "SELECT mp_date, count(*) FROM " + eventsTable + " GROUP BY 1",
+			"`SELECT mp_date, count(*) ... GROUP BY 1`: every row, no property.", total},
+		{"filter by a property", "SELECT count(distinct distinct_id) FROM " + eventsTable + " WHERE json_extract_path_text(properties, '$city') = 'San Francisco'",
+			"`WHERE json_extract_path_text(properties, '$city') = 'San Francisco'`: every row's properties are parsed.", total},
+		{"one day", "SELECT event_name, count(*) FROM " + eventsTable + " WHERE mp_date = '" + days[0][0] + "' GROUP BY 1",
+			"`WHERE mp_date = ...`: the rows of that day; other partitions are not read.", inDay},
 	} {
-		if err := t.timeQuery(s, w, q.sqlQuery, q.rows); err != nil {
+		if err := t.timeQuery(s, w, q); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// timeQuery reports the time of the query and how many of the rows, which it reads, that makes a second.
-func (t *trial) timeQuery(s *server, w *warehouse, q sqlQuery, rows int64) error {
+// timeQuery reports the time of the query and how many of the rows that it reads it does in a second.
+func (t *trial) timeQuery(s *server, w *warehouse, q sqlQuery) error {
 	var wall, perSecond, perCPU []float64
 	err := t.rounds(func(counted bool) error {
 		before, err := s.cpu()
@@ -106,8 +106,8 @@ func (t *trial) timeQuery(s *server, w *warehouse, q sqlQuery, rows int64) error
 			return err
 		}
 		wall = append(wall, milliseconds(took))
-		perSecond = append(perSecond, float64(rows)/took.Seconds())
-		perCPU = append(perCPU, float64(rows)/(after-before).Seconds())
+		perSecond = append(perSecond, float64(q.rows)/took.Seconds())
+		perCPU = append(perCPU, float64(q.rows)/(after-before).Seconds())
 		return nil
 	})
 	if err != nil {
@@ -115,6 +115,6 @@ func (t *trial) timeQuery(s *server, w *warehouse, q sqlQuery, rows int64) error
 	}
 	t.add(Figure{Name: q.name + ": rows", Unit: "rows/s", Means: q.means + " Rows read per second of wall clock."}, perSecond...)
 	t.add(Figure{Name: q.name + ": rows per CPU-second", Unit: "rows/CPU-s", Means: "The same per second of the service's CPU time."}, perCPU...)
-	t.add(Figure{Name: q.name + ": time", Unit: "ms", Means: "Wall clock of the query over " + count(float64(rows)) + " rows."}, wall...)
+	t.add(Figure{Name: q.name + ": time", Unit: "ms", Means: "Wall clock of the query over " + count(float64(q.rows)) + " rows."}, wall...)
 	return nil
 }

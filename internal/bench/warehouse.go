@@ -50,8 +50,8 @@ func (w *warehouse) query(ctx context.Context, statement string) ([][]string, er
 // missing reports whether the error is the server's saying that something does not exist, as a table before the first publication.
 func missing(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	const undefinedSchema, undefinedTable, internalError = "3F000", "42P01", "XX000"
-	return ok && (pg.Code == undefinedSchema || pg.Code == undefinedTable || pg.Code == internalError)
+	const undefinedSchema, undefinedTable = "3F000", "42P01"
+	return ok && (pg.Code == undefinedSchema || pg.Code == undefinedTable)
 }
 
 func (w *warehouse) close(ctx context.Context) error { return w.conn.Close(context.WithoutCancel(ctx)) }
