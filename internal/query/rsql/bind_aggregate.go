@@ -160,12 +160,18 @@ func (b *binder) orderedAggregate(x *Func, agg *aggregate, c *context, over stri
 		if len(args) == 2 {
 			separator = b.coerce(x.Args[1], args[1], Varchar(MaxVarcharLength)).sql
 		}
-		distinct := ""
-		if x.Distinct {
-			distinct = "DISTINCT "
-		}
 		// Empty strings are skipped as NULLs are.
-		sql := "string_agg(" + distinct + "nullif(" + arg.sql + ", ''), " + separator + orderBy + ")"
+		element := "nullif(" + arg.sql + ", '')"
+		if x.Distinct {
+			for i, key := range keys {
+				if key.sql != args[0].sql {
+					b.fail(x.WithinGroup[i].Expr, StateInvalidColumnRef, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list")
+				}
+				order[i] = element + direction(x.WithinGroup[i])
+			}
+			element, orderBy = "DISTINCT "+element, clause(" ORDER BY ", order, ", ")
+		}
+		sql := "string_agg(" + element + ", " + separator + orderBy + ")"
 		return with("rs_listagg("+sql+over+")", agg.result(arg.typ), operands...)
 	}
 	if len(args) != 1 || len(keys) != 1 {

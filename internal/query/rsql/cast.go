@@ -200,6 +200,11 @@ func datetimeLiteral(text string, kind Kind) (string, bool) {
 	switch strings.ToLower(text) {
 	case "now", "today", "tomorrow", "yesterday":
 		return "", true
+	case "epoch":
+		text = "1970-01-01 00:00:00+00"
+		if kind != KindTimestampTZ {
+			text = "1970-01-01"
+		}
 	}
 	for _, layout := range datetimeLayouts {
 		at, err := time.Parse(layout, text)
