@@ -64,11 +64,29 @@ func TestKill(t *testing.T) {
 	s.RequireExact("shop")
 	clients.requireAllThere(s, tables...)
 	require.Empty(t, s.Strays(filepath.Join(s.Dir, "lake")))
+	t.Logf("%d runs were interrupted", interrupted(t, s, p))
 
 	// What is there survives one more start.
 	s.Restart()
 	s.AwaitPublished(p.ID)
 	clients.requireAllThere(s, tables...)
+}
+
+// interrupted returns how many of the last runs needed more than one attempt.
+func interrupted(t *testing.T, s *harness.Service, p control.Project) (n int) {
+	t.Helper()
+	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
+	require.NoError(t, err)
+	for _, x := range pipelines {
+		runs, err := s.API().Runs(s.Context(), x.ID, 1000)
+		require.NoError(t, err)
+		for _, r := range runs {
+			if r.Attempts > 1 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // TestKillImport kills an import and the service under it, several times, and runs the import again to its end. Every record of the file
