@@ -1,0 +1,221 @@
+package rawexport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/where"
+	"github.com/refract-io/refract/internal/intake/store"
+)
+
+const (
+	// maxEvents is the largest limit of an export (Mixpanel, "Download Data").
+	maxEvents = 100_000
+	// terminatedEarly is the last line of an export that failed when a part of it was sent.
+	terminatedEarly = "terminated early\n"
+)
+
+// errEnough ends a scan whose rest is not wanted.
+var errEnough = errors.New("enough")
+
+// exportQuery is what an export asks for.
+type exportQuery struct {
+	first, last  event.Day
+	limit        int                 // 0 for none
+	names        map[string]struct{} // nil for all
+	where        *where.Expr         // nil for all
+	milliseconds bool
+}
+
+// parseExport reads the parameters. Its errors are *refusal or *where.Error.
+func parseExport(params url.Values, today event.Day) (*exportQuery, error) {
+	q := &exportQuery{}
+	var err error
+	for _, d := range []struct {
+		name string
+		day  *event.Day
+	}{{"from_date", &q.first}, {"to_date", &q.last}} {
+		text := params.Get(d.name)
+		if text == "" {
+			return nil, bad("%s is required", d.name)
+		}
+		if *d.day, err = event.ParseDay(text); err != nil {
+			return nil, bad("%s is invalid: must be written as yyyy-mm-dd", d.name)
+		}
+	}
+	if q.last > today {
+		return nil, bad("to_date cannot be later than today")
+	}
+	if q.last < q.first {
+		return nil, bad("to_date cannot be less than from_date")
+	}
+	if text := params.Get("limit"); text != "" {
+		if q.limit, err = strconv.Atoi(text); err != nil || q.limit < 1 || q.limit > maxEvents {
+			return nil, bad("limit is invalid: must be a number from 1 to %d", maxEvents)
+		}
+	}
+	if text := params.Get("event"); text != "" {
+		names, err := texts("event", text)
+		if err != nil {
+			return nil, err
+		}
+		q.names = map[string]struct{}{}
+		for _, name := range names {
+			q.names[name] = struct{}{}
+		}
+	}
+	if text := params.Get("time_in_ms"); text != "" {
+		if q.milliseconds, err = strconv.ParseBool(text); err != nil {
+			return nil, bad("time_in_ms is invalid: must be true or false")
+		}
+	}
+	q.where, err = condition(params.Get("where"))
+	return q, err
+}
+
+// texts reads a parameter that is a JSON array of strings.
+func texts(name, value string) (all []string, err error) {
+	if err := json.Unmarshal([]byte(value), &all); err != nil || all == nil {
+		return nil, bad("%s is invalid: must be a JSON array of strings, such as [\"a\",\"b\"]", name)
+	}
+	return all, nil
+}
+
+func condition(text string) (*where.Expr, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return where.Compile(text)
+}
+
+func (s *server) export(w http.ResponseWriter, r *http.Request) {
+	params := r.URL.Query()
+	p, err := s.authorize(r.Context(), r.Header.Get("Authorization"), params.Get("project_id"))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	q, err := parseExport(params, event.DayOfTime(s.Now()))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	done, err := s.exports.enter(p.ID)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	defer done()
+	b, err := s.begin(w, r, "text/plain; charset=utf-8")
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	defer b.release()
+	err = s.writeEvents(r.Context(), b, p.ID, q)
+	switch {
+	case r.Context().Err() != nil:
+		return // the client is gone
+	case err != nil && !b.started:
+		b.drop()
+		s.refuse(w, r, err)
+		return
+	case err != nil:
+		s.Logger.Warn("an export was terminated early", "project", p.ID, "error", err)
+		b.pending = append(b.pending, terminatedEarly...)
+	}
+	if err := b.end(); err != nil {
+		s.Logger.Debug("a client did not receive its export", "project", p.ID, "error", err)
+	}
+}
+
+// writeEvents writes the events as lines.
+func (s *server) writeEvents(ctx context.Context, b *body, project int64, q *exportQuery) error {
+	release, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	sealed, err := s.Reader.Sealed(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for what is sealed: %w", err)
+	}
+	// No event is older than event.MinTime, and a window's last day 0 would mean no bound.
+	if sealed == 0 || q.last < event.DayOf(event.MinTime) {
+		return nil
+	}
+	var users users
+	if q.where != nil {
+		if users, err = s.users(ctx, project, sealed, q.where.UserProperties()); err != nil {
+			return err
+		}
+	}
+	var (
+		record  event.Record
+		view    where.View
+		written int
+	)
+	window := store.Window{Project: project, Kind: event.KindEvent, UpTo: sealed, FirstDay: q.first, LastDay: q.last}
+	err = s.Reader.Scan(ctx, window, func(batch *store.Batch) error {
+		for i := range batch.Len {
+			if q.names != nil {
+				if _, ok := q.names[string(batch.Name.At(i))]; !ok {
+					continue
+				}
+			}
+			batch.Record(event.KindEvent, i, &record)
+			if q.where != nil {
+				view.Event(&record, users[string(record.DistinctID)])
+				if ok, err := q.where.Match(&view); err != nil {
+					return err
+				} else if !ok {
+					continue
+				}
+			}
+			b.pending = appendEvent(b.pending, &record, q.milliseconds)
+			if err := b.sendLarge(); err != nil {
+				return err
+			}
+			if written++; written == q.limit {
+				return errEnough
+			}
+		}
+		return ctx.Err()
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// appendEvent appends an event as a line: the properties that ingestion lifted out first, then the rest as it was sent.
+func appendEvent(dst []byte, r *event.Record, milliseconds bool) []byte {
+	dst = event.AppendString(append(dst, `{"event":`...), r.Name)
+	dst = append(dst, `,"properties":{`...)
+	at := r.Time
+	if !milliseconds {
+		if at /= 1000; r.Time%1000 < 0 {
+			at--
+		}
+	}
+	dst = event.AppendIntMember(dst, "time", at)
+	dst = event.AppendStringMember(dst, "distinct_id", r.DistinctID)
+	for _, id := range [...]struct {
+		key  string
+		text []byte
+	}{{"$device_id", r.DeviceID}, {"$user_id", r.UserID}, {"$insert_id", r.InsertID}} {
+		if len(id.text) > 0 {
+			dst = event.AppendStringMember(dst, id.key, id.text)
+		}
+	}
+	if len(r.Properties) > len("{}") {
+		dst = append(append(dst, ','), r.Properties[1:len(r.Properties)-1]...)
+	}
+	return append(dst, "}}\n"...)
+}

@@ -1,0 +1,62 @@
+package rawexport
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/intake/eventlog"
+)
+
+// maxUserBytes is how much memory the user properties of an export's condition may take.
+const maxUserBytes = 64 << 20
+
+// users are profiles by distinct_id, reduced to the properties that a condition asks for.
+type users map[string][]byte
+
+// users reads the properties with the names of all profiles that have any of them.
+func (s *server) users(ctx context.Context, project int64, upTo eventlog.Position, names []string) (users, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	found, size := users{}, 0
+	var pick picker
+	err := s.Reader.ScanProfiles(ctx, project, upTo, func(distinctID, properties []byte) error {
+		picked, err := pick.append(nil, properties, names)
+		if err != nil || len(picked) == len("{}") {
+			return err
+		}
+		if size += len(distinctID) + len(picked) + 64; size > maxUserBytes {
+			return bad("where is invalid: the user properties that it names take more than %d MB", maxUserBytes>>20)
+		}
+		found[string(distinctID)] = picked
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the profiles of project %d: %w", project, err)
+	}
+	return found, nil
+}
+
+// picker reduces properties. It is reused.
+type picker struct {
+	scanner event.Scanner
+	key     []byte
+}
+
+// append appends the properties object with only the members that have one of the names, which are sorted.
+func (p *picker) append(dst, properties []byte, names []string) ([]byte, error) {
+	if _, err := p.scanner.Object(properties, 0); err != nil {
+		return dst, fmt.Errorf("reading the properties: %w", err)
+	}
+	dst = append(dst, '{')
+	for i := range p.scanner.Members {
+		f := &p.scanner.Members[i]
+		p.key = f.AppendKey(p.key[:0], properties)
+		if _, wanted := slices.BinarySearch(names, string(p.key)); wanted {
+			dst = event.AppendRawMember(dst, p.key, f.Raw(properties))
+		}
+	}
+	return append(dst, '}'), nil
+}
