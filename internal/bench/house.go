@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/refract-io/refract/internal/catalog"
-	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/intake/eventlog"
@@ -97,12 +96,8 @@ func (h *house) Catalog(context.Context, *pipeline.Definition) (catalog.Catalog,
 
 // append puts the stream's next n events into the log, in blocks as a collector makes them of import bodies.
 func (h *house) append(ctx context.Context, n int) error {
-	var batch event.Batch
-	var normalizer event.Normalizer
-	var record event.Record
-	var encoder eventlog.Encoder
 	var text []byte
-	policy := event.ImportPolicy(time.Now().UnixMilli(), event.Simplified, true)
+	in := newTaking()
 	for n > 0 {
 		count := min(n, perBody)
 		n -= count
@@ -110,24 +105,14 @@ func (h *house) append(ctx context.Context, n int) error {
 		for range count {
 			text = append(h.stream.Next(text), '\n')
 		}
-		encoder.Reset()
-		for batch.Reset(text, "properties"); batch.Next(); {
-			err := batch.Err()
-			if err == nil {
-				err = normalizer.Event(&record, &batch, &policy)
-			}
-			if err == nil {
-				err = encoder.Append(&record)
-			}
-			if err != nil {
-				return fmt.Errorf("taking a sample event: %w", err)
-			}
+		if err := in.take(text); err != nil {
+			return err
 		}
-		data, err := encoder.Finish(nil)
+		data, err := in.records.Finish(nil)
 		if err != nil {
 			return err
 		}
-		if _, err := h.log.Append(ctx, eventlog.Block{Project: h.project, Count: encoder.Count(), Data: data}); err != nil {
+		if _, err := h.log.Append(ctx, eventlog.Block{Project: h.project, Count: count, Data: data}); err != nil {
 			return err
 		}
 	}

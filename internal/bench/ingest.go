@@ -11,8 +11,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/refract-io/refract/internal/control"
-	"github.com/refract-io/refract/internal/event"
-	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/sample"
 )
 
@@ -136,12 +134,8 @@ func intakeFloor(all []body) (time.Duration, error) {
 	}
 	var unzip gzip.Reader
 	var text bytes.Buffer
-	var batch event.Batch
-	var normalizer event.Normalizer
-	var record event.Record
-	var encoder eventlog.Encoder
 	var block []byte
-	policy := event.ImportPolicy(time.Now().UnixMilli(), event.Simplified, true)
+	in := newTaking()
 	for _, b := range all {
 		if err := unzip.Reset(bytes.NewReader(b)); err != nil {
 			return 0, fmt.Errorf("inflating a body: %w", err)
@@ -150,20 +144,10 @@ func intakeFloor(all []body) (time.Duration, error) {
 		if _, err := io.Copy(&text, &unzip); err != nil {
 			return 0, fmt.Errorf("inflating a body: %w", err)
 		}
-		encoder.Reset()
-		for batch.Reset(text.Bytes(), "properties"); batch.Next(); {
-			err := batch.Err()
-			if err == nil {
-				err = normalizer.Event(&record, &batch, &policy)
-			}
-			if err == nil {
-				err = encoder.Append(&record)
-			}
-			if err != nil {
-				return 0, fmt.Errorf("taking a sample event: %w", err)
-			}
+		if err := in.take(text.Bytes()); err != nil {
+			return 0, err
 		}
-		if block, err = encoder.Finish(block[:0]); err != nil {
+		if block, err = in.records.Finish(block[:0]); err != nil {
 			return 0, err
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/sample"
 )
 
@@ -89,6 +91,37 @@ func send(client *http.Client, r *http.Request) error {
 	}
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answered %s: %s", r.URL.Path, answer.Status, text)
+	}
+	return nil
+}
+
+// taking turns the text of events into encoded records, as a collector does for /import.
+type taking struct {
+	batch      event.Batch
+	normalizer event.Normalizer
+	record     event.Record
+	policy     event.Policy
+	records    eventlog.Encoder
+}
+
+func newTaking() *taking {
+	return &taking{policy: event.ImportPolicy(time.Now().UnixMilli(), event.Simplified, true)}
+}
+
+// take replaces the records by those of the text.
+func (k *taking) take(text []byte) error {
+	k.records.Reset()
+	for k.batch.Reset(text, "properties"); k.batch.Next(); {
+		err := k.batch.Err()
+		if err == nil {
+			err = k.normalizer.Event(&k.record, &k.batch, &k.policy)
+		}
+		if err == nil {
+			err = k.records.Append(&k.record)
+		}
+		if err != nil {
+			return fmt.Errorf("taking a sample event: %w", err)
+		}
 	}
 	return nil
 }
