@@ -23,6 +23,7 @@ func (s *Service) Connect(simple bool) *pgx.Conn {
 	}
 	if simple {
 		config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+		config.RuntimeParams["standard_conforming_strings"] = "on" // pgx quotes by doubling quotes only
 	}
 	conn, err := pgx.ConnectConfig(s.Context(), config)
 	if err != nil {

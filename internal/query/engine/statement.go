@@ -19,7 +19,11 @@ type Statement struct {
 
 // Parse splits a script into its statements. Names are looked up when they run, since a statement may depend on the ones before it.
 func (s *Session) Parse(sql string) ([]*Statement, error) {
-	parsed, err := rsql.Parse(sql)
+	parse := rsql.Parse
+	if v, _ := s.settings.get("standard_conforming_strings"); v == "on" {
+		parse = rsql.ParseStandard
+	}
+	parsed, err := parse(sql)
 	if err != nil {
 		s.Fail()
 		return nil, err

@@ -83,7 +83,7 @@ func TestPgxReadsEveryTypeInBinary(t *testing.T) {
 	addr := listen(t, c.engine)
 	for _, mode := range []string{"simple_protocol", "exec", "cache_statement"} {
 		t.Run(mode, func(t *testing.T) {
-			db, err := pgx.Connect(t.Context(), "postgres://admin:secret@"+addr+"/dev?sslmode=disable&default_query_exec_mode="+mode)
+			db, err := pgx.Connect(t.Context(), "postgres://admin:secret@"+addr+"/dev?sslmode=disable&standard_conforming_strings=on&default_query_exec_mode="+mode)
 			require.NoError(t, err)
 			defer db.Close(context.Background())
 			var id, date string

@@ -12,11 +12,13 @@ type lexer struct {
 	src string
 	off int // byte offset of the next character
 	pos int // 1-based character position of the next character
+	// standard makes the backslash of plain strings stand for itself.
+	standard bool
 }
 
 // lex gives all tokens of src, the last one being tokEOF.
-func lex(src string) ([]token, error) {
-	l := &lexer{src: src, pos: 1}
+func lex(src string, standard bool) ([]token, error) {
+	l := &lexer{src: src, pos: 1, standard: standard}
 	tokens := make([]token, 0, len(src)/4+1)
 	for {
 		tok, err := l.next()
@@ -61,10 +63,10 @@ func (l *lexer) scan(tok *token) error {
 	c := l.peek(0)
 	switch {
 	case c == '\'':
-		return l.scanString(tok)
+		return l.scanString(tok, !l.standard)
 	case (c == 'e' || c == 'E') && l.peek(1) == '\'':
 		l.advance(1)
-		return l.scanString(tok)
+		return l.scanString(tok, true)
 	case c == '"':
 		return l.scanQuotedIdent(tok)
 	case c == '$':
@@ -139,13 +141,14 @@ func (l *lexer) skipBlockComment() error {
 }
 
 // scanString reads a quoted string. The backslash escapes in plain strings as
-// it does in E” strings: Redshift keeps PostgreSQL 8.0's rule, and its guide
-// writes patterns as '\\d' and '%\\_%' accordingly.
-func (l *lexer) scanString(tok *token) error {
+// it does in E'' strings, unless the session asked for standard strings:
+// Redshift keeps PostgreSQL 8.0's rule, and its guide writes patterns as '\\d'
+// and '%\\_%' accordingly.
+func (l *lexer) scanString(tok *token, escapes bool) error {
 	tok.kind = tokString
 	var value strings.Builder
 	for {
-		if err := l.scanStringPart(tok, &value); err != nil {
+		if err := l.scanStringPart(tok, &value, escapes); err != nil {
 			return err
 		}
 		// Strings separated only by white space with a line break are one.
@@ -164,7 +167,7 @@ func (l *lexer) scanString(tok *token) error {
 	}
 }
 
-func (l *lexer) scanStringPart(tok *token, value *strings.Builder) error {
+func (l *lexer) scanStringPart(tok *token, value *strings.Builder, escapes bool) error {
 	l.advance(1)
 	for l.off < len(l.src) {
 		switch c := l.peek(0); {
@@ -174,7 +177,7 @@ func (l *lexer) scanStringPart(tok *token, value *strings.Builder) error {
 		case c == '\'':
 			l.advance(1)
 			return nil
-		case c == '\\' && l.off+1 < len(l.src):
+		case c == '\\' && escapes && l.off+1 < len(l.src):
 			l.advance(1)
 			l.scanEscape(value)
 		default:

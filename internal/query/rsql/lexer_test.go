@@ -29,7 +29,7 @@ func TestTokensCarryDecodedTextAndCharacterPositions(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			tokens, err := lex(test.sql)
+			tokens, err := lex(test.sql, false)
 			require.NoError(t, err)
 			got := tokens[0]
 			got.start, got.end = 0, 0
@@ -68,7 +68,7 @@ func FuzzLex(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, sql string) {
-		tokens, err := lex(sql)
+		tokens, err := lex(sql, false)
 		if err != nil {
 			var e *Error
 			require.ErrorAs(t, err, &e)
@@ -83,4 +83,16 @@ func FuzzLex(f *testing.F) {
 		}
 		require.Equal(t, tokEOF, tokens[len(tokens)-1].kind)
 	})
+}
+
+func TestABackslashStandsForItselfInStandardStrings(t *testing.T) {
+	const sql = `select 'a\' || E'b\'c' || 'd''e'`
+	_, err := Parse(sql)
+	require.Error(t, err, "the backslash escapes the quote")
+	parsed, err := ParseStandard(sql)
+	require.NoError(t, err)
+	again, err := Parse(Print(parsed[0]))
+	require.NoError(t, err)
+	require.Equal(t, Print(parsed[0]), Print(again[0]), "printed text means the same under either rule")
+	require.Contains(t, Print(parsed[0]), "'d''e'")
 }

@@ -22,8 +22,14 @@ type parser struct {
 
 // Parse splits a script at its semicolons and parses every statement. Empty
 // statements are dropped. Errors are of type *Error.
-func Parse(sql string) (statements []Statement, err error) {
-	tokens, err := lex(sql)
+func Parse(sql string) ([]Statement, error) { return parse(sql, false) }
+
+// ParseStandard is Parse for a session that set standard_conforming_strings: a
+// backslash in a plain string stands for itself.
+func ParseStandard(sql string) ([]Statement, error) { return parse(sql, true) }
+
+func parse(sql string, standard bool) (statements []Statement, err error) {
+	tokens, err := lex(sql, standard)
 	if err != nil {
 		return nil, err
 	}
