@@ -1,0 +1,49 @@
+package glueapi
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/refract-io/refract/internal/catalog"
+)
+
+// Resources are named as in "Specifying AWS Glue resource ARNs": an operation needs the permission on the resource and on all of
+// its ancestors, and one that lists or deletes what a resource holds on all of that too, which "*" stands for.
+
+func (s *server) arn(resource string) string {
+	return "arn:" + s.Partition + ":glue:" + s.Region + ":" + s.Account + ":" + resource
+}
+
+func (s *server) catalogARN() []string { return []string{s.arn("catalog")} }
+
+func (s *server) databaseARN(database string) []string {
+	return append(s.catalogARN(), s.arn("database/"+strings.ToLower(database)))
+}
+
+func (s *server) tableARN(database string, tables ...string) []string {
+	arns := s.databaseARN(database)
+	for _, table := range tables {
+		arns = append(arns, s.arn("table/"+strings.ToLower(database)+"/"+strings.ToLower(table)))
+	}
+	return arns
+}
+
+// member is a required member of a request.
+type member struct{ name, value string }
+
+// begin checks what every request has before anything else is done: the required names, the permission, and the catalog's id.
+func (s *server) begin(ctx context.Context, operation, catalogID string, resources []string, required ...member) error {
+	for _, m := range required {
+		if m.value == "" {
+			return invalid(fmt.Sprintf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", m.name))
+		}
+	}
+	if err := s.auth.Authorize(ctx, "glue:"+operation, resources); err != nil {
+		return err
+	}
+	if catalogID != "" && catalogID != s.Account {
+		return &catalog.Error{Code: catalog.ErrNotFound, Message: fmt.Sprintf("Catalog %s not found.", catalogID)}
+	}
+	return nil
+}
