@@ -19,15 +19,14 @@ import (
 // traffic is clients that send all the time, and the ledgers of what they sent: events and profile operations by id, and the devices that
 // events linked to users.
 type traffic struct {
-	t                      *testing.T
-	sender                 *harness.Sender
-	events, operations     *harness.Ledger
-	links                  *harness.Ledger
-	stop                   context.CancelFunc
-	clients                sync.WaitGroup
-	mu                     sync.Mutex
-	refused                map[int]int // answers by status, but for 200
-	perRequest, operateOps int
+	t                  *testing.T
+	sender             *harness.Sender
+	events, operations *harness.Ledger
+	links              *harness.Ledger
+	stop               context.CancelFunc
+	clients            sync.WaitGroup
+	mu                 sync.Mutex
+	refused            map[int]int // answers by status, but for 200
 }
 
 // startTraffic starts trackers, importers and an engager. Stop ends them.
