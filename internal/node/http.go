@@ -10,6 +10,7 @@ import (
 
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
+	"github.com/refract-io/refract/internal/export/rawexport"
 	"github.com/refract-io/refract/internal/intake/collect"
 	"github.com/refract-io/refract/internal/intake/quarantine"
 	"github.com/refract-io/refract/internal/platform/config"
@@ -33,6 +34,13 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 	}
 	if n.cfg.Has(config.Worker) && n.engine != nil {
 		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.bucket, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
+	}
+	// The store's files are what these APIs read, so a process that has them answers.
+	if n.cfg.Has(config.Worker) {
+		exports := rawexport.New(rawexport.Config{Reader: n.store, Projects: n.projects, Logger: n.log})
+		for _, path := range rawexport.Paths {
+			mux.Handle(path, exports)
+		}
 	}
 	guarded := control.RequireToken(n.token, api.Handler())
 	mux.Handle("/api/refract/", guarded)
