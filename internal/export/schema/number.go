@@ -15,7 +15,7 @@ const maxSignificant = 800
 
 // numbers reads JSON numbers with buffers that it reuses.
 type numbers struct {
-	digits, printed []byte
+	digits, printed, again []byte
 }
 
 // parse returns the double nearest to the JSON number, and whether that double keeps it: printed with as many digits as the number
@@ -67,8 +67,8 @@ func (n *numbers) parseLong(text []byte) (v float64, kept bool) {
 		return v, true
 	}
 	n.printed = strconv.AppendFloat(n.printed[:0], math.Abs(v), 'e', len(n.digits)-1, 64)
-	digits := appendSignificant(n.printed, n.printed)[len(n.printed):]
-	return v, bytes.Equal(digits, n.digits)
+	n.again = appendSignificant(n.again[:0], n.printed)
+	return v, bytes.Equal(n.again, n.digits)
 }
 
 // appendSignificant appends the digits of the number's mantissa without zeros before and after them.
