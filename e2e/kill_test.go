@@ -119,7 +119,7 @@ func TestKillImport(t *testing.T) {
 		s.Start()
 	}
 	require.Zero(t, harness.AwaitExit(t, client), "%s%s", stdout.String(), stderr.String())
-	require.Contains(t, stdout.String(), fmt.Sprintf(`"Imported": %d`, records))
+	require.Contains(t, stdout.String(), fmt.Sprintf(`"imported": %d`, records))
 	again := s.Run("import", file, "--project", "shop", "--json")
 	require.Zero(t, again.Status, again.Stderr)
 	s.AwaitPublished(p.ID)

@@ -115,7 +115,7 @@ func dialSQL(ctx context.Context, o *options, target sqlTarget) (*pgconn.PgConn,
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, usagef("SQL address %q: write host:port", address)
 	}
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(target.user, password), Host: address, Path: "/" + target.database, RawQuery: "application_name=refract"}
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(target.user, password), Host: address, Path: "/" + target.database, RawQuery: "application_name=refract&connect_timeout=10"}
 	conn, err := pgconn.Connect(ctx, u.String())
 	if err != nil {
 		return nil, fault.New(fault.Transient, "connecting to the SQL service at", address, errors.New(strings.ReplaceAll(err.Error(), password, "***")), "is `refract up` running?")

@@ -36,13 +36,16 @@ type Importer struct {
 
 // Summary is what an import did.
 type Summary struct {
-	Files, Chunks int
+	Files  int `json:"files"`
+	Chunks int `json:"chunks"`
 	// Records were read; of these Imported are in the log (now, or since an earlier run) and Refused are in the quarantine.
-	Records, Imported, Refused int64
+	Records  int64 `json:"records"`
+	Imported int64 `json:"imported"`
+	Refused  int64 `json:"refused"`
 	// Bytes of the files read, as they lie on disk.
-	Bytes int64
+	Bytes int64 `json:"bytes"`
 	// Reasons are up to ten different messages of refused records, with how often each was given.
-	Reasons map[string]int64
+	Reasons map[string]int64 `json:"reasons"`
 }
 
 // maxReasons bounds Summary.Reasons.
