@@ -37,18 +37,13 @@ type body struct {
 	gzip    *gzip.Writer
 }
 
-// begin lifts the server's time limits from the request, whose answer may take as long as the client keeps receiving it.
-func (s *server) begin(w http.ResponseWriter, r *http.Request, contentType string) (*body, error) {
-	b := &body{w: w, control: http.NewResponseController(w), stall: s.Stall, accepts: acceptsGzip(r.Header)}
+// begin prepares the answer to a request.
+func (s *server) begin(w http.ResponseWriter, r *http.Request, contentType string) *body {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Vary", "Accept-Encoding")
-	// The server watches for the client's leaving by reading: its read timeout would look like that.
-	if err := b.control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, fmt.Errorf("lifting the read timeout: %w", err)
-	}
-	return b, nil
+	return &body{w: w, control: http.NewResponseController(w), stall: s.Stall, accepts: acceptsGzip(r.Header)}
 }
 
 func acceptsGzip(h http.Header) bool {
@@ -74,6 +69,8 @@ func (b *body) sendLarge() error {
 	return b.send()
 }
 
+// send sends what is pending. Each time the client gets a while of its own to receive it, whatever the server's write timeout: how long an
+// answer takes as a whole depends on its size.
 func (b *body) send() error {
 	if err := b.control.SetWriteDeadline(time.Now().Add(b.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return fmt.Errorf("extending the write timeout: %w", err)

@@ -94,11 +94,7 @@ func (s *server) engage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	b, err := s.begin(w, r, "application/json")
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
+	b := s.begin(w, r, "application/json")
 	defer b.release()
 	err = s.writePage(r.Context(), b, p.ID, q)
 	if err == nil {

@@ -112,11 +112,7 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	b, err := s.begin(w, r, "text/plain; charset=utf-8")
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
+	b := s.begin(w, r, "text/plain; charset=utf-8")
 	defer b.release()
 	err = s.writeEvents(r.Context(), b, p.ID, q)
 	switch {

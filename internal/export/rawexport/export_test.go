@@ -76,6 +76,27 @@ func TestAnExportIsNarrowed(t *testing.T) {
 	}
 }
 
+func TestAnEmptyStoreIsAnEmptyAnswer(t *testing.T) {
+	h := open(t)
+	h.reader.sealed = 0
+	require.Empty(t, h.export())
+	require.Empty(t, h.export("where", `user["a"] == 1`))
+	require.Zero(t, h.query().Total)
+}
+
+func TestTooManyUserPropertiesAreRefused(t *testing.T) {
+	h := open(t)
+	h.reader.events = week()
+	properties := `{"text":"` + strings.Repeat("x", 4<<20) + `","small":1}`
+	for i := range 16 {
+		h.reader.profiles[9] = append(h.reader.profiles[9], [2]string{strconv.Itoa(i), properties})
+	}
+	require.Empty(t, h.export("where", `user["small"] == 1`))
+	w := h.do(exportRequest("from_date", "2026-08-01", "to_date", "2026-08-03", "where", `user["text"] == "x"`))
+	require.Equal(t, http.StatusBadRequest, w.Code)
+	require.Equal(t, "where is invalid: the user properties that it names take more than 64 MB", w.Body.String())
+}
+
 func TestBadParametersAreRefusedInWords(t *testing.T) {
 	h := open(t)
 	h.reader.events = week()

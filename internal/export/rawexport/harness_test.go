@@ -3,6 +3,7 @@ package rawexport
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,6 +46,9 @@ type memory struct {
 func (m *memory) Sealed(context.Context) (eventlog.Position, error) { return m.sealed, nil }
 
 func (m *memory) Scan(ctx context.Context, w store.Window, fn func(*store.Batch) error) error {
+	if w.UpTo == 0 {
+		return errors.New("nothing is sealed")
+	}
 	m.mu.Lock()
 	m.windows = append(m.windows, w)
 	m.mu.Unlock()
@@ -71,7 +75,7 @@ func (m *memory) Scan(ctx context.Context, w store.Window, fn func(*store.Batch)
 		return nil
 	}
 	for _, r := range m.events {
-		if r.Day() < w.FirstDay || r.Day() > w.LastDay {
+		if r.Day() < w.FirstDay || w.LastDay != 0 && r.Day() > w.LastDay {
 			continue
 		}
 		if len(some) > 0 && (some[0].Day() != r.Day() || len(some) >= max(m.batch, 2)) {
@@ -85,6 +89,9 @@ func (m *memory) Scan(ctx context.Context, w store.Window, fn func(*store.Batch)
 }
 
 func (m *memory) ScanProfiles(_ context.Context, _ int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error {
+	if upTo == 0 {
+		return errors.New("nothing is sealed")
+	}
 	for i, p := range m.profiles[upTo] {
 		if m.fail != nil && i == m.failAfter {
 			return m.fail

@@ -67,7 +67,7 @@ type Config struct {
 	Export, Engage Limits
 	// Parallel is how many requests read the store at a time, over all projects (default 4). Further ones wait: it bounds memory.
 	Parallel int
-	// Stall is how long a client may take to receive 64 KiB (default 2 min). It takes the place of the server's write timeout.
+	// Stall is how long a client may take to receive 64 KiB (default 30 s). It takes the place of the server's write timeout.
 	Stall time.Duration
 	// Now is the clock for days and limits (default time.Now).
 	Now func() time.Time
@@ -89,7 +89,7 @@ func New(c Config) http.Handler {
 		c.Parallel = 4
 	}
 	if c.Stall <= 0 {
-		c.Stall = 2 * time.Minute
+		c.Stall = 30 * time.Second
 	}
 	if c.Now == nil {
 		c.Now = time.Now
