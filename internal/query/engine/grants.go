@@ -17,14 +17,6 @@ type grant struct {
 	grantable                            bool
 }
 
-func scanGrant(row interface{ Scan(...any) error }) (grant, error) {
-	var g grant
-	var option int64
-	err := row.Scan(&g.database, &g.schema, &g.grantee, &g.privilege, &option)
-	g.grantable = option != 0
-	return g, err
-}
-
 func (e *Engine) storeGrant(ctx context.Context, g grant) error {
 	option := 0
 	if g.grantable {
@@ -46,12 +38,6 @@ func (e *Engine) removeGrant(ctx context.Context, g grant) error {
 		return fmt.Errorf("removing a grant: %w", err)
 	}
 	return nil
-}
-
-// grants lists the privileges granted in a database.
-func (e *Engine) grants(ctx context.Context, database string) ([]grant, error) {
-	return list(ctx, e.meta, scanGrant, `SELECT database_name, schema_name, grantee, privilege, grantable FROM query_grant WHERE database_name = ?
-		ORDER BY schema_name, grantee, privilege`, database)
 }
 
 // holds reports whether the user has the privilege on a schema (or database, for an empty name) by a grant.

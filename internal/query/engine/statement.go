@@ -124,7 +124,7 @@ func (st *Statement) run(ctx context.Context, params []*string, detached bool) (
 		Transaction: xid, ProcessID: s.ProcessID, User: s.user, Database: s.database, Label: label, Type: queryType(st.ast), Text: st.ast.SourceText(),
 		Start: time.Now(), Status: statusNameRunning,
 	})
-	cancel := context.CancelFunc(func() {})
+	var cancel context.CancelFunc
 	if limit := s.settings.timeout(); limit > 0 {
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, errTimeout)
 	} else {
