@@ -28,7 +28,7 @@ type Version struct {
 
 // dependencies are the modules whose versions are reported.
 var dependencies = []string{
-	"github.com/duckdb/duckdb-go/v2", "github.com/klauspost/compress", "github.com/nats-io/nats-server/v2", "github.com/parquet-go/parquet-go",
+	"github.com/duckdb/duckdb-go-bindings", "github.com/klauspost/compress", "github.com/nats-io/nats-server/v2", "github.com/parquet-go/parquet-go",
 	"modernc.org/sqlite",
 }
 
@@ -41,7 +41,7 @@ func versions(refract string) []Version {
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
-	if revision := settings["vcs.revision"]; revision != "" {
+	if revision := settings["vcs.revision"]; revision != "" && !strings.Contains(refract, revision[:min(7, len(revision))]) {
 		refract += " (" + revision[:min(12, len(revision))]
 		if settings["vcs.modified"] == "true" {
 			refract += ", modified"

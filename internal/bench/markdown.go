@@ -11,9 +11,9 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n" +
 		"Written by `refract bench --write docs/benchmarks.md`; `make bench` does that. Do not edit by hand.\n\n" +
-		"A figure is the median of three rounds, after one round to warm up; the range is that of the rounds. Candidates that are compared take turns. " +
-		"A CPU-second is a second of user or system time of the process that does the work, on any core: other load on the machine hardly changes it, " +
-		"while wall-clock figures share the cores with the benchmark's own clients and whatever else runs. The events come from `internal/sample`: " +
+		"A figure with a range is the median of three rounds, after one round to warm up, and the range is that of the rounds; the others are of one run. " +
+		"Candidates that are compared take turns. A CPU-second is a second of user or system time of the process that does the work, on any core: other load " +
+		"on the machine changes it little, while wall-clock figures share the cores with the benchmark's own clients and whatever else runs. The events come from `internal/sample`: " +
 		"a deterministic stream of about 600 bytes an event with some 20 properties, text in many scripts, nested objects, late and repeated events.\n\n")
 	if r.Quick {
 		b.WriteString("**Made with `--quick`: the sizes are too small for the figures to mean anything.**\n\n")
@@ -60,6 +60,6 @@ func (r *Result) markdown(b *strings.Builder) {
 		if f.Bar == nil {
 			continue
 		}
-		fmt.Fprintf(b, "\nBar: %s, %s %s: %s. %s\n", f.Name, f.Bar, f.Unit, reached(&f), f.Bound)
+		fmt.Fprintf(b, "\nBar: %s, %s %s: %s. What limits it: %s\n", f.Name, f.Bar, f.Unit, reached(&f), f.Bound)
 	}
 }

@@ -88,7 +88,7 @@ func (t *trial) exportDays(s *server, project int64, days int) error {
 		return fmt.Errorf("instead of one run of %d days the export made %+v", days, runs)
 	}
 	t.add(Figure{Name: "peak memory, exporting", Unit: "MiB", Bar: below(256), Means: "Highest resident memory of the worker's process from its start to the end of the export.",
-		Bound: "One compressor is open at a time; what grows with the window is a page of each column for each open segment."}, mib(peak))
+		Bound: "one compressor is open at a time; what grows with the window is a page of each column for each open segment."}, mib(peak))
 	t.add(Figure{Name: "memory before the export", Unit: "MiB", Means: "Resident memory of the worker's process when it was ready: the binary, the log, the metadata."}, mib(idle))
 	t.add(Figure{Name: "event days in the window", Unit: "days", Means: "Partitions that the run wrote."}, float64(runs[0].Days))
 	t.add(Figure{Name: "events in the window", Unit: "events", Means: "Rows that the run wrote."}, float64(runs[0].Rows))

@@ -58,10 +58,10 @@ func runScale(t *trial) (err error) {
 	}
 	t.result.Figures = append(append(t.result.Figures, full...), next...)
 	last := len(sizes) - 1
-	t.add(Figure{Name: "whole export, largest / smallest", Unit: "ratio", Bar: below(1.25), Means: "Growth of the cost of an event while the history grew " + fmt.Sprint(sizes[last]/sizes[0]) + " times.",
-		Bound: "Fixed costs of a run weigh more at the small size, the merge of more segments at the large one."}, perEvent[last]/perEvent[0])
-	t.add(Figure{Name: "run of new events, largest / smallest", Unit: "ratio", Bar: below(1.5), Means: "Growth of the cost of an incremental run while the history grew as much.",
-		Bound: "The run itself reads new segments only; what grows is looking through the index and the folders of the days it touches."}, perRun[last]/perRun[0])
+	t.add(Figure{Name: "whole export, largest / smallest", Unit: "times", Bar: below(1.25), Means: "Growth of the cost of an event while the history grew " + fmt.Sprint(sizes[last]/sizes[0]) + " times.",
+		Bound: "fixed costs of a run weigh more at the small size, the merge of more segments at the large one."}, perEvent[last]/perEvent[0])
+	t.add(Figure{Name: "run of new events, largest / smallest", Unit: "times", Bar: below(1.5), Means: "Growth of the cost of an incremental run while the history grew as much.",
+		Bound: "the run reads new segments only; what grows is looking through the index and the folders of the days it touches."}, perRun[last]/perRun[0])
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -14,7 +15,7 @@ import (
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	for _, row := range r.facts() {
-		fmt.Fprintf(&b, "%-12s %s\n", row[0], row[1])
+		fmt.Fprintf(&b, "%-19s %s\n", row[0], row[1])
 	}
 	for _, result := range r.Results {
 		fmt.Fprintf(&b, "\n%s: %s\n", result.Name, result.Title)
@@ -50,7 +51,7 @@ func (r *Report) facts() [][2]string {
 		{"Go", m.Go},
 	}
 	for _, v := range r.Versions {
-		facts = append(facts, [2]string{v.Name[strings.LastIndexByte(strings.TrimSuffix(v.Name, "/v2"), '/')+1:], v.Version})
+		facts = append(facts, [2]string{path.Base(strings.TrimSuffix(v.Name, "/v2")), v.Version})
 	}
 	return facts
 }
