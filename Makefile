@@ -1,6 +1,8 @@
 # Two commands matter: `make demo` and `make test`. `make help` lists the rest.
 GO      ?= go
 DATA    ?= ./refract-data
+# Real events for the demo, as GitHub's events API gives them; the demo goes without where there are none.
+GITHUB_EVENTS ?= $(wildcard ../shared/data/github_events.ndjson)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BIN     := bin/refract
 
@@ -14,7 +16,7 @@ build: ## build bin/refract
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/refract
 
 demo: build ## the whole way from events to SQL on this machine; leaves the service up
-	$(BIN) demo --data-dir $(DATA)
+	$(BIN) demo --data-dir $(DATA) --github-events "$(GITHUB_EVENTS)"
 
 test: deps check unit e2e ## everything that must pass: checks, tests with the race detector, end-to-end tests
 	@echo "all tests passed"
