@@ -10,7 +10,7 @@ BIN     := bin/refract
 .PHONY: help build demo test deps check race unit e2e soak fuzz bench docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 build: ## build bin/refract
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/refract
@@ -18,7 +18,7 @@ build: ## build bin/refract
 demo: build ## the whole way from events to SQL on this machine; leaves the service up
 	$(BIN) demo --data-dir $(DATA) --github-events "$(GITHUB_EVENTS)"
 
-test: deps check unit e2e ## everything that must pass: checks, tests with the race detector, end-to-end tests
+test: deps check unit e2e ## everything that must pass: checks, package tests, end-to-end tests
 	@echo "all tests passed"
 
 deps: ## install what the tests need: psql, Chromium, Node.js, npm packages

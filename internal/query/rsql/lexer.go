@@ -141,7 +141,7 @@ func (l *lexer) skipBlockComment() error {
 }
 
 // scanString reads a quoted string. The backslash escapes in plain strings as
-// it does in E'' strings, unless the session asked for standard strings:
+// it does in E” strings, unless the session asked for standard strings:
 // Redshift keeps PostgreSQL 8.0's rule, and its guide writes patterns as '\\d'
 // and '%\\_%' accordingly.
 func (l *lexer) scanString(tok *token, escapes bool) error {
