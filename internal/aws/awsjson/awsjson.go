@@ -8,8 +8,6 @@ package awsjson
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +15,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // MaxBody is the greatest size of a request's body in bytes. It holds 100 partitions of 1,600 columns.
@@ -131,15 +131,7 @@ func WriteError(w http.ResponseWriter, e *Error) {
 // write sends an answer. Nobody is left to tell when the client has gone.
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("X-Amzn-Requestid", requestID())
+	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
-}
-
-func requestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

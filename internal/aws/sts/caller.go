@@ -1,0 +1,100 @@
+package sts
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+
+	"github.com/refract-io/refract/internal/aws/policy"
+)
+
+// Caller is who makes a request: a user, or a role's session.
+type Caller struct {
+	// ARN is "arn:aws:iam::A:user/U" or "arn:aws:sts::A:assumed-role/R/S".
+	ARN string
+	// UserID is aws:userid: AIDA... of a user, AROA...:session of a role's session.
+	UserID  string
+	Account string
+
+	userName string
+	role     *role // of a session
+	policies []*policy.Document
+	session  *policy.Document // the session policy, or nil
+}
+
+type callerKey struct{}
+
+// WithCaller returns a context that names the caller of a request.
+func WithCaller(ctx context.Context, c *Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+var errNoCaller = errors.New("the context names no caller")
+
+func callerOf(ctx context.Context) (*Caller, error) {
+	c, ok := ctx.Value(callerKey{}).(*Caller)
+	if !ok {
+		return nil, errNoCaller
+	}
+	return c, nil
+}
+
+// Authorize decides whether the caller that the context names may do action to every one of the resources. A refusal is a
+// *policy.DeniedError. Resources of other accounts have no policies of their own here, so that nobody else may use them.
+func (a *Authority) Authorize(ctx context.Context, action string, resources []string) error {
+	c, err := callerOf(ctx)
+	if err != nil {
+		return err
+	}
+	for _, resource := range resources {
+		if parts := strings.SplitN(resource, ":", 6); len(parts) == 6 && parts[4] != "" && parts[4] != c.Account {
+			return &policy.DeniedError{Caller: c.ARN, Action: action, Resource: resource, Kind: "resource-based"}
+		}
+		if denied := c.decide(action, resource); denied != nil {
+			return denied
+		}
+	}
+	return nil
+}
+
+// decide returns the refusal of the caller's own policies, or nil. A session may do what both the role and the session policy allow.
+func (c *Caller) decide(action, resource string) *policy.DeniedError {
+	r := &policy.Request{Action: action, Resource: resource, Context: c.context(nil)}
+	denied := &policy.DeniedError{Caller: c.ARN, Action: action, Resource: resource, Kind: "identity-based"}
+	own := policy.Evaluate(r, c.policies...)
+	if own.Denied {
+		denied.Explicit = true
+		return denied
+	}
+	if c.session != nil {
+		if d := policy.Evaluate(r, c.session); !d.Allowed {
+			denied.Kind, denied.Explicit = "session", d.Denied
+			return denied
+		}
+	}
+	if !own.Allowed {
+		return denied
+	}
+	return nil
+}
+
+// context returns the condition keys that the caller has in every request, and more.
+func (c *Caller) context(more map[string][]string) map[string][]string {
+	keys := map[string][]string{"aws:userid": {c.UserID}, "aws:principalaccount": {c.Account}, "aws:principalarn": {c.ARN}, "aws:principaltype": {"User"}}
+	if c.role != nil {
+		keys["aws:principalarn"], keys["aws:principaltype"] = []string{c.role.arn}, []string{"AssumedRole"}
+	} else {
+		keys["aws:username"] = []string{c.userName}
+	}
+	maps.Copy(keys, more)
+	return keys
+}
+
+func (c *Caller) principal() policy.Principal {
+	p := policy.Principal{ARNs: []string{c.ARN}, Account: c.Account}
+	if c.role != nil {
+		p.ARNs = append(p.ARNs, c.role.arn)
+	}
+	return p
+}
