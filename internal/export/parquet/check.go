@@ -74,7 +74,7 @@ func checkGroup(r io.ReaderAt, g *format.RowGroup, columns []Column) error {
 	if len(g.Columns) != len(columns) {
 		return fmt.Errorf("it has %d columns, not %d", len(g.Columns), len(columns))
 	}
-	if g.TotalByteSize > MaxGroupBytes+MaxGroupBytes/8 {
+	if g.TotalByteSize > MaxGroupBytes {
 		return fmt.Errorf("it takes %d bytes, more than 128 MB", g.TotalByteSize)
 	}
 	next := int64(0)

@@ -14,7 +14,10 @@ const magic = "PAR1"
 // createdBy has the form that readers parse to know the mistakes of writers.
 const createdBy = "refract version 1.0.0 (build 1)"
 
-// ErrGroupTooLarge refuses a group of more than MaxGroupBytes.
+// groupOverhead is more than page headers and the headers of runs add to a group.
+const groupOverhead = 4 << 20
+
+// ErrGroupTooLarge refuses a group that would take more than MaxGroupBytes.
 var ErrGroupTooLarge = errors.New("row group is larger than 128 MB")
 
 // Writer writes one file. It serves one goroutine; after an error every further call fails with it.
@@ -86,7 +89,7 @@ func (w *Writer) writeGroup(g *Group) error {
 	if len(g.arrays) > len(w.columns) {
 		return fmt.Errorf("writing row group %d: it has %d columns, the file %d", len(w.groups), len(g.arrays), len(w.columns))
 	}
-	if g.Bytes() > MaxGroupBytes {
+	if g.Bytes() > MaxGroupBytes-groupOverhead {
 		return fmt.Errorf("writing row group %d of %d bytes: %w", len(w.groups), g.Bytes(), ErrGroupTooLarge)
 	}
 	if w.offset == 0 {

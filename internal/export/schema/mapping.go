@@ -169,14 +169,8 @@ func (t *Table) CatalogColumns() []catalog.Column {
 	return columns
 }
 
-// full reports whether no property gets a column any more.
-func (t *Table) full() bool {
-	n := len(t.columns) - t.fixed
-	if t.overflow != 0 {
-		n--
-	}
-	return n >= t.limit
-}
+// full reports whether no property gets a column any more. A table with mp_properties is full.
+func (t *Table) full() bool { return len(t.columns)-t.fixed >= t.limit }
 
 // find returns the index of a property, or -1.
 func (t *Table) find(name []byte) int {

@@ -57,7 +57,8 @@ func TestWhatADoubleKeeps(t *testing.T) {
 
 // TestKeptNumbersReadBack compares with exact arithmetic: the double, rounded to the number's digits, is the number.
 func TestKeptNumbersReadBack(t *testing.T) {
-	text := rapid.StringMatching(`-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?`)
+	text := rapid.OneOf(rapid.StringMatching(`-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?`),
+		rapid.StringMatching(`(0|[1-9][0-9]{0,3})\.[0-9]{12,16}`), rapid.StringMatching(`-?[1-9][0-9]{13,19}`))
 	rapid.Check(t, func(t *rapid.T) {
 		s := text.Draw(t, "number")
 		var n numbers

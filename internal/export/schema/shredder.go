@@ -91,10 +91,13 @@ func (s *Shredder) Groups() int { return len(s.shreds) }
 func (s *Shredder) Group(table int) *parquet.Group { return &s.shreds[table].group }
 
 // AppendEvent adds row i of the batch, of a Monoschema or Multischema mapping. An error is a fault.Bug, for properties that are no
-// object; the row is left out then.
+// object or a mapping of another kind; the row is left out then.
 func (s *Shredder) AppendEvent(b *store.Batch, i int) (Row, error) {
 	properties := b.Properties.At(i)
-	if err := s.begin(properties); err != nil {
+	if err := s.begin(Monoschema, Multischema); err != nil {
+		return Row{}, err
+	}
+	if err := s.scan(properties); err != nil {
 		return Row{}, err
 	}
 	name := b.Name.At(i)
@@ -119,7 +122,10 @@ func (s *Shredder) AppendEvent(b *store.Batch, i int) (Row, error) {
 
 // AppendProfile adds a profile, of a People mapping. Errors are those of AppendEvent.
 func (s *Shredder) AppendProfile(distinctID, properties []byte) (Row, error) {
-	if err := s.begin(properties); err != nil {
+	if err := s.begin(People, People); err != nil {
+		return Row{}, err
+	}
+	if err := s.scan(properties); err != nil {
 		return Row{}, err
 	}
 	d := s.shreds[0]
@@ -129,18 +135,29 @@ func (s *Shredder) AppendProfile(distinctID, properties []byte) (Row, error) {
 	return Row{0, s.reduced}, nil
 }
 
-// AppendIdentity adds an identity mapping, of an Identities mapping.
-func (s *Shredder) AppendIdentity(distinctID, resolved []byte) Row {
-	s.reduced = false
+// AppendIdentity adds an identity mapping, of an Identities mapping. An error is a fault.Bug, for a mapping of another kind.
+func (s *Shredder) AppendIdentity(distinctID, resolved []byte) (Row, error) {
+	if err := s.begin(Identities, Identities); err != nil {
+		return Row{}, err
+	}
 	d := s.shreds[0]
 	s.setText(d, 0, distinctID)
 	s.setText(d, 1, resolved)
 	d.group.EndRow()
-	return Row{0, s.reduced}
+	return Row{0, s.reduced}, nil
 }
 
-func (s *Shredder) begin(properties []byte) error {
+// begin begins a row that mappings of either kind have. Rows of another kind would be set in columns of other types.
+func (s *Shredder) begin(either, or Kind) error {
 	s.reduced = false
+	if s.mapping.kind != either && s.mapping.kind != or {
+		return fault.New(fault.Bug, "adding a row", "", fmt.Errorf("the mapping is of kind %s, not %s", s.mapping.kind, either), "")
+	}
+	return nil
+}
+
+// scan notes the members of the properties.
+func (s *Shredder) scan(properties []byte) error {
 	end, err := s.scanner.Object(properties, 0)
 	if err == nil && end != len(properties) {
 		err = fmt.Errorf("%d bytes follow the object", len(properties)-end)

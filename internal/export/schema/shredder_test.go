@@ -219,7 +219,12 @@ func TestPeopleAndIdentities(t *testing.T) {
 	require.Equal(t, "mp_people_data", s.Mapping().Tables()[0].Name)
 
 	s = NewShredder(newMapping(t, Identities, 0))
-	require.Equal(t, Row{}, s.AppendIdentity([]byte("$device:D1"), []byte("91304156")))
+	_, err = s.AppendIdentity([]byte("$device:D1"), []byte("91304156"))
+	require.NoError(t, err)
+	_, err = s.AppendProfile(nil, []byte(`{}`))
+	require.ErrorContains(t, err, "the mapping is of kind identities, not people")
+	_, err = s.AppendEvent(batch(record{"e", `{}`}), 0)
+	require.ErrorContains(t, err, "not monoschema")
 	require.Equal(t, []map[string]any{{"distinct_id": "$device:D1", "resolved_distinct_id": "91304156"}}, flush(t, s, 0))
 	require.Equal(t, "mp_identity_mappings_data", s.Mapping().Tables()[0].Name)
 }
