@@ -311,7 +311,7 @@ func TestADictionaryIsChosenByDistinctValues(t *testing.T) {
 
 func TestLargeColumnsAreCutIntoPages(t *testing.T) {
 	columns := []Column{{"big", String}, {"sparse", String}, {"n", Int64}, {"settled", Double}}
-	rows := make([]row, pageRows+pageRows/2+3)
+	rows := make([]row, pageRows+11)
 	for i := range rows {
 		rows[i] = row{nil, nil, int64(i) * 7919, float64(min(i, 300))} // a run of one index of nine bits in the second page
 		if i%1000 == 1 {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math"
 	"math/big"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -21,6 +23,8 @@ import (
 	"github.com/refract-io/refract/internal/intake/store"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
+
+var update = flag.Bool("update", false, "rewrite golden files")
 
 type record struct{ name, properties string }
 
@@ -258,6 +262,29 @@ func TestBrokenPropertiesLeaveNoRow(t *testing.T) {
 		require.ErrorContains(t, err, "splitting properties into columns")
 	}
 	require.Zero(t, s.Group(0).Rows())
+}
+
+// TestTheStoredFormMatchesTheGoldenFile keeps mappings readable that were stored before.
+func TestTheStoredFormMatchesTheGoldenFile(t *testing.T) {
+	s := NewShredder(newMapping(t, Multischema, 4))
+	for _, r := range []record{{"Sign Up", `{"$city":"Paris","Plan":1,"plan":"x"}`}, {"sign up", `{"tags":[1]}`}, {"Sign Up", `{"Plan":9007199254740993,"late":true}`}} {
+		_, err := s.AppendEvent(batch(r), 0)
+		require.NoError(t, err)
+	}
+	got, err := json.MarshalIndent(s.Mapping(), "", "  ")
+	require.NoError(t, err)
+	const golden = "testdata/mapping.json"
+	if *update {
+		require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got)+"\n")
+	var m Mapping
+	require.NoError(t, json.Unmarshal(want, &m))
+	again, err := json.MarshalIndent(&m, "", "  ")
+	require.NoError(t, err)
+	require.Equal(t, string(got), string(again))
 }
 
 func TestMappingsThatCannotBeAreRefused(t *testing.T) {
