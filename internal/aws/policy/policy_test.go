@@ -162,6 +162,19 @@ func TestTrustPoliciesNamePrincipals(t *testing.T) {
 	}
 }
 
+func TestAStatementThatNamesTheCallerCountsMoreThanOneThatNamesItsAccount(t *testing.T) {
+	const user = "arn:aws:iam::485438090326:user/mixpanel-export"
+	statement := func(name string) string {
+		return `{"Effect":"Allow","Principal":{"AWS":"` + name + `"},"Action":"sts:AssumeRole"}`
+	}
+	r := &policy.Request{Action: "sts:AssumeRole", Principal: policy.Principal{ARNs: []string{user}, Account: "485438090326"}}
+	for _, statements := range []string{statement("485438090326") + "," + statement(user), statement(user) + "," + statement("485438090326")} {
+		d, err := policy.ParseTrust([]byte(`{"Statement":[` + statements + `]}`))
+		require.NoError(t, err)
+		require.Equal(t, policy.Decision{Allowed: true}, policy.Evaluate(r, d))
+	}
+}
+
 func TestWrongDocumentsAreRefusedWithTheirReason(t *testing.T) {
 	for statement, reason := range map[string]string{
 		`{"Action":"s3:*","Resource":"*"}`:                                                                             "effect",
