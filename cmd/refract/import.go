@@ -5,12 +5,16 @@ import (
 	"io"
 	"os"
 	"sort"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/refract-io/refract/internal/intake/source"
 )
+
+// importPatience is how long an import waits for a service that restarts before it has begun. Once it has, it waits for good.
+const importPatience = 10 * time.Second
 
 func newImport(o *options) *cobra.Command {
 	var projectName, mapping, collector, limits string
@@ -49,6 +53,7 @@ same file twice on purpose, give another --job.`,
 			if err != nil {
 				return err
 			}
+			client.Patience = importPatience
 			p, err := findProject(cmd.Context(), &client.Client, projectName)
 			if err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/verify"
@@ -20,10 +21,30 @@ import (
 type Client struct {
 	// URL is the process's HTTP address, Token its admin token.
 	URL, Token string
+	// Patience is how long calls that change nothing are tried again while the process does not answer; zero is once.
+	Patience time.Duration
 }
+
+// retryEvery is the pause between tries of a patient client.
+const retryEvery = 200 * time.Millisecond
 
 // Do sends body (nothing if nil) as JSON and decodes the answer into out (ignored if nil). An answer that is no success is a *Failure.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any) error {
+	until := time.Now().Add(c.Patience)
+	for {
+		err := c.try(ctx, method, path, body, out)
+		if method != http.MethodGet || fault.ClassOf(err) != fault.Transient || !time.Now().Before(until) {
+			return err
+		}
+		select {
+		case <-time.After(retryEvery):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (c *Client) try(ctx context.Context, method, path string, body, out any) error {
 	var payload io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)

@@ -117,6 +117,24 @@ func TestAServerThatIsNotThereIsTransient(t *testing.T) {
 	require.ErrorContains(t, err, "is `refract up` running?")
 }
 
+func TestAPatientClientWaitsForAServiceThatRestarts(t *testing.T) {
+	tries := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if tries++; tries < 3 {
+			panic(http.ErrAbortHandler)
+		}
+		writeJSON(w, http.StatusOK, Status{Version: "v1"})
+	}))
+	defer server.Close()
+	s, err := (&Client{URL: server.URL, Patience: time.Minute}).Status(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, "v1", s.Version)
+	tries = 0
+	_, err = (&Client{URL: server.URL, Patience: time.Minute}).CreateProject(context.Background(), NewProject{Name: "x"})
+	require.Error(t, err, "what may have had an effect is not repeated")
+	require.Equal(t, 1, tries)
+}
+
 func TestTheQuarantineIsListedInPages(t *testing.T) {
 	ctx := context.Background()
 	f := start(t)
