@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,9 +119,9 @@ func TestAServerThatIsNotThereIsTransient(t *testing.T) {
 }
 
 func TestAPatientClientWaitsForAServiceThatRestarts(t *testing.T) {
-	tries := 0
+	var tries atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if tries++; tries < 3 {
+		if tries.Add(1) < 3 {
 			panic(http.ErrAbortHandler)
 		}
 		writeJSON(w, http.StatusOK, Status{Version: "v1"})
@@ -129,10 +130,10 @@ func TestAPatientClientWaitsForAServiceThatRestarts(t *testing.T) {
 	s, err := (&Client{URL: server.URL, Patience: time.Minute}).Status(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, "v1", s.Version)
-	tries = 0
+	tries.Store(0)
 	_, err = (&Client{URL: server.URL, Patience: time.Minute}).CreateProject(context.Background(), NewProject{Name: "x"})
 	require.Error(t, err, "what may have had an effect is not repeated")
-	require.Equal(t, 1, tries)
+	require.EqualValues(t, 1, tries.Load())
 }
 
 func TestTheQuarantineIsListedInPages(t *testing.T) {
