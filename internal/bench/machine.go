@@ -42,11 +42,10 @@ func versions(refract string) []Version {
 		settings[s.Key] = s.Value
 	}
 	if revision := settings["vcs.revision"]; revision != "" && !strings.Contains(refract, revision[:min(7, len(revision))]) {
-		refract += " (" + revision[:min(12, len(revision))]
-		if settings["vcs.modified"] == "true" {
-			refract += ", modified"
-		}
-		refract += ")"
+		refract += " " + revision[:min(12, len(revision))]
+	}
+	if settings["vcs.modified"] == "true" && !strings.Contains(refract, "dirty") {
+		refract += ", with changes"
 	}
 	all := []Version{{"refract", refract}}
 	for _, name := range dependencies {
