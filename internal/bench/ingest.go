@@ -117,7 +117,7 @@ func runIngest(t *trial) (err error) {
 		Means: "Events answered 200 per second of the collector's CPU time, HTTP, log and file system included.",
 		Bound: "inflating the body, scanning, encoding and compressing the block, which the floor measures, are most of it; the rest is HTTP and the log."}, plain...)
 	t.add(Figure{Name: "durable and sealed events, all roles", Unit: unit,
-		Means: "The same with the worker in the process: the time until the last event lies in a segment is counted too."}, sealing...)
+		Means: "The same with the worker in the process: the time until the last event lies in a segment is counted too, with what merging of segments falls into it."}, sealing...)
 	t.add(Figure{Name: "floor: inflate, scan, encode, compress", Unit: unit, Means: "The same bodies through the same packages without HTTP and log, in one goroutine."}, floor...)
 	t.add(Figure{Name: "collector / floor", Unit: "times", Means: "How much of the collector's time is the floor's."}, ratios...)
 	t.add(Figure{Name: "size of an event", Unit: "bytes", Means: "JSON text of the bodies after inflating."}, sizes...)
