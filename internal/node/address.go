@@ -26,6 +26,8 @@ type Addresses struct {
 	HTTP string `json:"http,omitempty"`
 	// SQL is host:port.
 	SQL string `json:"sql,omitempty"`
+	// AWS is a URL.
+	AWS string `json:"aws,omitempty"`
 	PID int    `json:"pid"`
 }
 

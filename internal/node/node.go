@@ -57,7 +57,7 @@ type Node struct {
 	quarantine *quarantine.Quarantine
 	store      *store.Store
 	lake       *bucket.Local
-	catalog    catalog.Catalog
+	catalog    *catalog.Embedded
 	pipelines  *pipeline.Store
 	engine     *engine.Engine
 	geo        event.Locator
@@ -95,7 +95,7 @@ func (n *Node) close() error {
 }
 
 // listeners are the sockets of a process. They are opened before anything is served, so that a taken port fails the start.
-type listeners struct{ http, sql net.Listener }
+type listeners struct{ http, sql, aws net.Listener }
 
 func (n *Node) listen() (l listeners, err error) {
 	if l.http, err = listen("http.listen", n.cfg.HTTP.Listen); err != nil {
@@ -111,6 +111,12 @@ func (n *Node) listen() (l listeners, err error) {
 			return l, errors.Join(err, l.http.Close())
 		}
 		n.addresses.SQL = l.sql.Addr().String()
+	}
+	if n.cfg.AWS.Listen != "" {
+		if l.aws, err = listen("aws.listen", n.cfg.AWS.Listen); err != nil {
+			return l, errors.Join(err, l.http.Close())
+		}
+		n.addresses.AWS = "http://" + l.aws.Addr().String()
 	}
 	n.warnOpen("http", l.http, n.cfg.HTTP.TLSCert)
 	n.warnOpen("sql", l.sql, n.cfg.SQL.TLSCert)
@@ -145,6 +151,11 @@ func (n *Node) serve(ctx context.Context, l listeners) error {
 	}
 	if l.sql != nil {
 		if err := n.runQuery(ctx, g, l.sql); err != nil {
+			return errors.Join(err, l.http.Close())
+		}
+	}
+	if l.aws != nil {
+		if err := n.runAWS(ctx, g, l.aws); err != nil {
 			return errors.Join(err, l.http.Close())
 		}
 	}

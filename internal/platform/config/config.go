@@ -42,6 +42,7 @@ type Config struct {
 	// RateLimit bounds each project; 0 does not bound.
 	RateLimit RateLimit
 	SQL       SQL
+	AWS       AWS
 	Log       Log
 	Meta      Meta
 	Lake      Lake
@@ -79,6 +80,14 @@ type SQL struct {
 	MemoryLimit int64
 	// Threads is 0 for one per core.
 	Threads int
+}
+
+// AWS is the AWS-compatible endpoint.
+type AWS struct {
+	// Listen is empty when the endpoint is off.
+	Listen string
+	// Region is the one that requests are signed for; Account has 12 digits.
+	Region, Account string
 }
 
 // Log is the event log.

@@ -39,6 +39,13 @@ func declare(c *Config) []*Field {
 		integer(&c.SQL.Threads, "sql.threads", "0", 0, 1024).
 			doc("Threads of all queries together; 0 is one for each core.", "4"),
 
+		text(&c.AWS.Listen, "aws.listen", "", optional(address)).
+			doc("Address of the AWS-compatible endpoint (Glue and STS over the embedded catalog) for AWS SDKs and tools. Empty is no endpoint. The key is kept in the data directory.", "127.0.0.1:4566"),
+		text(&c.AWS.Region, "aws.region", "us-east-1", notEmpty("a region")).
+			doc("Region that requests to the AWS-compatible endpoint are signed for.", "eu-central-1"),
+		text(&c.AWS.Account, "aws.account", "000000000000", account).
+			doc("Account that the AWS-compatible endpoint stands in for.", "123456789012"),
+
 		text(&c.Log.URL, "log.url", "", url("nats", "tls")).withPassword().
 			doc("Address of a NATS JetStream cluster for the event log, several separated by commas. Empty is a log in this process.", "nats://nats-0:4222,nats://nats-1:4222"),
 		integer(&c.Log.Replicas, "log.replicas", "3", 1, 5).

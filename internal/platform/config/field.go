@@ -146,6 +146,17 @@ var address = check{
 	wrong: "is not an address", valid: "host:port with a port of 0 to 65535",
 }
 
+// optional takes nothing too.
+func optional(c check) check {
+	return check{ok: func(s string) bool { return s == "" || c.ok(s) }, wrong: c.wrong, valid: "empty, or " + c.valid, choices: c.choices}
+}
+
+// account takes the id of an AWS account.
+var account = check{
+	ok:    func(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" },
+	wrong: "is not an account", valid: "12 digits",
+}
+
 // url takes one or several addresses separated by commas, each with one of the schemes and a host.
 func url(schemes ...string) check {
 	return check{
