@@ -31,8 +31,8 @@ func TestAWSCLI(t *testing.T) {
 	s.AwaitPublished(p.ID)
 
 	run := func(credentials string, args ...string) ([]byte, string, error) {
-		cmd := exec.CommandContext(t.Context(), aws, append([]string{"--endpoint-url", "http://" + address, "--region", "us-east-1", "--output", "json", "--no-cli-pager"}, args...)...)
-		cmd.Env = append(os.Environ(), "AWS_SHARED_CREDENTIALS_FILE="+credentials, "AWS_MAX_ATTEMPTS=1")
+		cmd := exec.CommandContext(t.Context(), aws, append([]string{"--endpoint-url", "http://" + address, "--region", "us-east-1", "--output", "json"}, args...)...)
+		cmd.Env = append(os.Environ(), "AWS_SHARED_CREDENTIALS_FILE="+credentials, "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=")
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
