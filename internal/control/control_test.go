@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -189,20 +188,4 @@ func TestRecordsOfNoProjectAreShown(t *testing.T) {
 	all, err := f.Unattributed(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, []Sample{{Time: at, Endpoint: "track", Token: "wrong", Raw: []byte("{}")}}, all)
-}
-
-func TestTheSecretFileIsMadeOnceAndPrivate(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "deep", "admin-token")
-	first, err := Secret(path)
-	require.NoError(t, err)
-	require.Len(t, first, 48)
-	again, err := Secret(path)
-	require.NoError(t, err)
-	require.Equal(t, first, again)
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.EqualValues(t, 0o600, info.Mode().Perm())
-	require.NoError(t, os.WriteFile(path, nil, 0o600))
-	_, err = Secret(path)
-	require.ErrorContains(t, err, "it is empty")
 }

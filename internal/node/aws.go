@@ -2,14 +2,10 @@ package node
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -47,28 +43,15 @@ func (n *Node) runAWS(ctx context.Context, g *errgroup.Group, l net.Listener) er
 	return nil
 }
 
-// awsKey reads the access key in the file, which it first makes, readable by its owner alone, if there is none.
+// awsKey returns the access key of the file, which it first makes if there is none.
 func awsKey(path string) (sts.AccessKey, error) {
-	b := make([]byte, 28)
-	rand.Read(b)
-	made := fmt.Sprintf("[default]\naws_access_key_id = AKIA%s\naws_secret_access_key = %s\n",
-		strings.ToUpper(hex.EncodeToString(b[:8])), hex.EncodeToString(b[8:]))
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	switch {
-	case err == nil:
-		_, err = f.WriteString(made)
-		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-			return sts.AccessKey{}, fault.New(fault.Setup, "writing", path, err, "")
-		}
-	case !errors.Is(err, fs.ErrExist):
-		return sts.AccessKey{}, fault.New(fault.Setup, "writing", path, err, "choose a data folder that can be written")
-	}
-	text, err := os.ReadFile(path)
+	text, err := secretFile(path, fmt.Sprintf("[default]\naws_access_key_id = AKIA%s\naws_secret_access_key = %s",
+		strings.ToUpper(newSecret(8)), newSecret(20)))
 	if err != nil {
-		return sts.AccessKey{}, fault.New(fault.Setup, "reading", path, err, "it must be readable by the user who runs Refract")
+		return sts.AccessKey{}, err
 	}
 	var key sts.AccessKey
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, "=")
 		switch strings.TrimSpace(name) {
 		case "aws_access_key_id":

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/refract-io/refract/internal/catalog"
-	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/intake/quarantine"
@@ -31,7 +30,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.log = telemetry.NewLogger(os.Stderr, n.cfg.Telemetry.LogLevel, n.cfg.Telemetry.LogFormat)
 	n.metrics, n.ready = telemetry.NewRegistry(), telemetry.NewReadiness(n.log)
 	var err error
-	if n.token, err = control.Secret(n.path(adminTokenFile)); err != nil {
+	if n.token, err = secretFile(n.path(adminTokenFile), newSecret(24)); err != nil {
 		return err
 	}
 	for _, open := range []func(context.Context) error{n.openMeta, n.openLog, n.openStore, n.openLake, n.openEngine} {

@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/platform/config"
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/query/engine"
@@ -25,7 +24,7 @@ func (n *Node) openEngine(ctx context.Context) error {
 	n.sqlPassword = n.cfg.SQL.Password
 	if n.sqlPassword == "" {
 		var err error
-		if n.sqlPassword, err = control.Secret(n.path(sqlPasswordFile)); err != nil {
+		if n.sqlPassword, err = secretFile(n.path(sqlPasswordFile), newSecret(24)); err != nil {
 			return err
 		}
 	}
