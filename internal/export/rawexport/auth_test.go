@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/refract-io/refract/internal/platform/project"
 )
 
 func TestWhoMayRead(t *testing.T) {
@@ -20,15 +22,15 @@ func TestWhoMayRead(t *testing.T) {
 		{"a service account in plain text", "Basic analyst:" + h.analyst, "2195193", 200, ""},
 		{"the project's secret", authorization(h.secret, ""), "", 200, ""},
 		{"the project's secret with its project", authorization(h.secret, ""), "2195193", 200, ""},
-		{"the project's token", authorization(h.shop.Token, ""), "2195193", 401, badSecret},
+		{"the project's token", authorization(h.shop.Token, ""), "2195193", 401, project.BadSecret},
 		{"nobody", " ", "2195193", 400, noCredentials},
 		{"a bearer", "Bearer abc", "2195193", 400, noCredentials},
-		{"an unknown account", authorization("nobody", "x"), "2195193", 401, badUsername},
-		{"an account with a wrong secret", authorization("analyst", "x"), "2195193", 401, badCredentials},
+		{"an unknown account", authorization("nobody", "x"), "2195193", 401, project.BadUsername},
+		{"an account with a wrong secret", authorization("analyst", "x"), "2195193", 401, project.BadCredentials},
 		{"an account that has expired", authorization("lapsed", h.lapsed), "2195193", 401, "Service account has expired"},
 		{"an account of another project", authorization("analyst", h.analyst), "7", 403, "Service account analyst is not a project member of project 7"},
-		{"an unknown secret", authorization("0123456789abcdef", ""), "", 401, badSecret},
-		{"a secret of another project", authorization(h.secret, ""), "7", 401, badProject},
+		{"an unknown secret", authorization("0123456789abcdef", ""), "", 401, project.BadSecret},
+		{"a secret of another project", authorization(h.secret, ""), "7", 401, project.BadProject},
 		{"a project that is no number", authorization(h.secret, ""), "shop", 400, "project_id is invalid: must be a number"},
 	} {
 		t.Run(c.who, func(t *testing.T) {

@@ -35,16 +35,16 @@ func TestCredentialsOfImport(t *testing.T) {
 		{name: "service account about to expire", headers: []string{basicAuth("expires.mp", accountSecret)}, code: 200},
 		{name: "api_key", query: "&api_key=" + testSecret, code: 200},
 
-		{name: "nothing", code: 401, want: badCredentials},
-		{name: "Bearer", headers: []string{"Authorization: Bearer x"}, code: 401, want: badCredentials},
-		{name: "empty Basic", headers: []string{"Authorization: Basic "}, code: 401, want: badCredentials},
-		{name: "empty user", headers: []string{basicAuth("", "x")}, code: 401, want: badCredentials},
-		{name: "unknown token or secret", headers: []string{basicAuth("nope", "")}, code: 401, want: badSecret},
-		{name: "unknown api_key", query: "&api_key=nope", code: 401, want: badSecret},
-		{name: "a header is not overruled by api_key", query: "&api_key=" + testSecret, headers: []string{basicAuth("nope", "")}, code: 401, want: badSecret},
-		{name: "secret of another project", query: "&project_id=7654321", headers: []string{basicAuth(testSecret, "")}, code: 401, want: badProject},
-		{name: "unknown service account", headers: []string{basicAuth("nobody.mp", "x")}, code: 401, want: badUsername},
-		{name: "wrong secret of a service account", headers: []string{basicAuth(accountName, "x")}, code: 401, want: badCredentials},
+		{name: "nothing", code: 401, want: project.BadCredentials},
+		{name: "Bearer", headers: []string{"Authorization: Bearer x"}, code: 401, want: project.BadCredentials},
+		{name: "empty Basic", headers: []string{"Authorization: Basic "}, code: 401, want: project.BadCredentials},
+		{name: "empty user", headers: []string{basicAuth("", "x")}, code: 401, want: project.BadCredentials},
+		{name: "unknown token or secret", headers: []string{basicAuth("nope", "")}, code: 401, want: project.BadSecret},
+		{name: "unknown api_key", query: "&api_key=nope", code: 401, want: project.BadSecret},
+		{name: "a header is not overruled by api_key", query: "&api_key=" + testSecret, headers: []string{basicAuth("nope", "")}, code: 401, want: project.BadSecret},
+		{name: "secret of another project", query: "&project_id=7654321", headers: []string{basicAuth(testSecret, "")}, code: 401, want: project.BadProject},
+		{name: "unknown service account", headers: []string{basicAuth("nobody.mp", "x")}, code: 401, want: project.BadUsername},
+		{name: "wrong secret of a service account", headers: []string{basicAuth(accountName, "x")}, code: 401, want: project.BadCredentials},
 		{name: "expired service account", headers: []string{basicAuth("expired.mp", accountSecret)}, code: 401, want: "Service account has expired"},
 		{name: "service account of another project", query: "&project_id=7654321", headers: []string{basicAuth(accountName, accountSecret)}, code: 403,
 			want: "Service account " + accountName + " is not a project member of project 7654321"},
@@ -79,7 +79,7 @@ func TestImportReadsItsParametersFromAFormToo(t *testing.T) {
 		f.post("/import", "strict=1&"+missing, auth).body)
 	require.Equal(t, "1", f.post("/import", missing, auth).body)
 	require.Equal(t, "1", f.post("/import", missing+"&api_key="+testSecret+"&project_id=1234567").body)
-	require.Equal(t, status(401, badProject), f.post("/import", missing+"&project_id=7", auth).body)
+	require.Equal(t, status(401, project.BadProject), f.post("/import", missing+"&project_id=7", auth).body)
 	require.Len(t, f.log.records(t), 2)
 }
 
