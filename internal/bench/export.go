@@ -84,7 +84,7 @@ func runExport(t *trial) (err error) {
 	}
 	const unit = "events/CPU-s"
 	t.add(Figure{Name: "exported events", Unit: unit, Bar: atLeast(200_000), Means: "Rows in published objects per CPU-second of everything a run does.",
-		Bound: "three fifths are gzip at level 5; level 1 would take little more than half of that and a fifth more space."}, exporting...)
+		Bound: "three fifths are gzip at level 5."}, exporting...)
 	t.add(Figure{Name: "floor: gzip 5 alone", Unit: unit, Means: "The same bytes, object by object, through the same compressor."}, floors...)
 	t.add(Figure{Name: "export / floor", Unit: "times", Means: "How much of an export's time is compression that nothing can save."}, ratios...)
 	t.add(Figure{Name: "compression", Unit: "times", Means: "Bytes of rows to bytes of objects."}, sizes...)

@@ -73,7 +73,7 @@ func runFreshness(t *trial) (err error) {
 	seconds := func(q float64) float64 { return quantile(lags, q).Seconds() }
 	t.add(Figure{Name: "median", Unit: "s", Means: "Half of " + strconv.Itoa(len(lags)) + " events are seen within it."}, seconds(0.5))
 	t.add(Figure{Name: "p99", Unit: "s", Bar: below(5), Means: "99 % are seen within it.",
-		Bound: "sealing waits 500 ms for company and a pipeline starts at most one run a second; the rest is waiting for a core."}, seconds(0.99))
+		Bound: "sealing waits 500 ms for company and a pipeline starts at most one run a second."}, seconds(0.99))
 	t.add(Figure{Name: "largest", Unit: "s", Means: "The slowest of all."}, lags[len(lags)-1].Seconds())
 	t.add(Figure{Name: "peak memory, all roles", Unit: "MiB", Means: "Highest resident memory of the process, the SQL engine included."}, mib(peak))
 	return nil

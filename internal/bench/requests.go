@@ -92,7 +92,7 @@ func runRequests(t *trial) (err error) {
 		return err
 	}
 	t.add(Figure{Name: "durable requests", Unit: "requests/s", Bar: atLeast(5_000), Means: "Requests answered 200 per second of wall clock.",
-		Bound: "clients and collector share the cores; HTTP is most of what a request costs."}, rate...)
+		Bound: "clients and collector share the cores; it was not profiled further."}, rate...)
 	t.add(Figure{Name: "durable requests per CPU-second", Unit: "requests/CPU-s", Means: "The same per second of the collector's CPU time."}, perCPU...)
 	t.add(Figure{Name: "latency, median", Unit: "ms", Means: "From the request's first byte sent to the answer's last byte read."}, p50...)
 	t.add(Figure{Name: "latency, p99", Unit: "ms", Means: "The same, of which 1 % take longer."}, p99...)

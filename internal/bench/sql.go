@@ -13,7 +13,7 @@ import (
 var sql = Benchmark{
 	Name: "sql", Title: "Queries over the exported lake",
 	About: "A pipeline exports events of seven days into the lake; the queries run over PostgreSQL's protocol against the embedded warehouse, " +
-		"which reads the `.json.gz` objects as Redshift Spectrum would. Nothing is cached between queries but by the system.",
+		"which reads the `.json.gz` objects as Redshift Spectrum would.",
 	run: runSQL,
 }
 
