@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,6 +61,9 @@ func (c *Client) try(ctx context.Context, method, path string, body, out any) er
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return fault.New(fault.Setup, "calling", c.URL, errors.Unwrap(err), "add the certificate's authority to the system's, or name its file in SSL_CERT_FILE")
+	}
 	if err != nil {
 		return fault.New(fault.Transient, "calling", c.URL, errors.Unwrap(err), "is `refract up` running?")
 	}

@@ -117,6 +117,14 @@ func TestAServerThatIsNotThereIsTransient(t *testing.T) {
 	require.ErrorContains(t, err, "is `refract up` running?")
 }
 
+func TestACertificateThatIsNotTrustedIsTheUsersToMend(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	_, err := (&Client{URL: server.URL, Patience: time.Minute}).Status(context.Background())
+	require.Equal(t, fault.Setup, fault.ClassOf(err))
+	require.ErrorContains(t, err, "SSL_CERT_FILE")
+}
+
 func TestAPatientClientWaitsForAServiceThatRestarts(t *testing.T) {
 	var tries atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
