@@ -39,11 +39,7 @@ func newPipelineCreate(o *options, projectName *string) *cobra.Command {
   refract pipeline create --project shop --source events --from 2026-01-01 --prefix archive
   refract pipeline create --project shop --source people`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := o.connect()
-			if err != nil {
-				return err
-			}
-			p, err := findProject(cmd.Context(), &client.Client, *projectName)
+			client, p, err := o.project(cmd.Context(), *projectName)
 			if err != nil {
 				return err
 			}
@@ -95,11 +91,7 @@ func newPipelineList(o *options, projectName *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List a project's pipelines", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := o.connect()
-			if err != nil {
-				return err
-			}
-			p, err := findProject(cmd.Context(), &client.Client, *projectName)
+			client, p, err := o.project(cmd.Context(), *projectName)
 			if err != nil {
 				return err
 			}
@@ -184,14 +176,10 @@ func newPipelineChange(o *options, projectName *string, verb, short string) *cob
 
 // pipeline finds a pipeline of the project by name or id.
 func (o *options) pipeline(cmd *cobra.Command, projectName, name string) (*control.Client, control.Pipeline, error) {
-	client, err := o.connect()
-	if err != nil {
-		return nil, control.Pipeline{}, err
-	}
-	p, err := findProject(cmd.Context(), &client.Client, projectName)
+	client, p, err := o.project(cmd.Context(), projectName)
 	if err != nil {
 		return nil, control.Pipeline{}, err
 	}
 	found, err := client.FindPipeline(cmd.Context(), p.ID, name)
-	return &client.Client, found, err
+	return client, found, err
 }

@@ -102,6 +102,16 @@ func findProject(ctx context.Context, client *control.Client, name string) (cont
 	}
 }
 
+// project connects to the service and finds the project with the name or id.
+func (o *options) project(ctx context.Context, name string) (*control.Client, control.Project, error) {
+	client, err := o.connect()
+	if err != nil {
+		return nil, control.Project{}, err
+	}
+	p, err := findProject(ctx, &client.Client, name)
+	return &client.Client, p, err
+}
+
 func newServiceAccount(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "service-account", Short: "Create service accounts"}
 	var in control.Account
@@ -111,11 +121,7 @@ func newServiceAccount(o *options) *cobra.Command {
 		Use: "create USERNAME", Short: "Create a service account and print its secret", Args: cobra.ExactArgs(1),
 		Example: "  refract service-account create importer --project shop --role admin --expires-in-days 90",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := o.connect()
-			if err != nil {
-				return err
-			}
-			p, err := findProject(cmd.Context(), &client.Client, projectName)
+			client, p, err := o.project(cmd.Context(), projectName)
 			if err != nil {
 				return err
 			}

@@ -20,11 +20,7 @@ Exit status 1 and the days that differ when they are not all the same.`,
 		Example: "  refract verify --project shop\n  refract verify --project shop --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := o.connect()
-			if err != nil {
-				return err
-			}
-			p, err := findProject(cmd.Context(), &client.Client, projectName)
+			client, p, err := o.project(cmd.Context(), projectName)
 			if err != nil {
 				return err
 			}

@@ -43,21 +43,12 @@ func (s *server) authorize(ctx context.Context, header, projectID string) (*proj
 }
 
 func (s *server) account(ctx context.Context, login project.Credentials, wanted int64) (*project.Project, error) {
-	account, err := s.Projects.Account(ctx, login.User)
-	switch {
-	case errors.Is(err, project.ErrNotFound):
-		return nil, unauthorized(project.BadUsername)
-	case err != nil:
-		return nil, fmt.Errorf("looking up a service account: %w", err)
-	case !account.SecretMatches(login.Password):
-		return nil, unauthorized(project.BadCredentials)
-	case !account.Expires.IsZero() && !s.Now().Before(account.Expires):
-		return nil, unauthorized("Service account has expired")
-	case wanted != 0 && wanted != account.ProjectID:
-		return nil, &refusal{
-			code:    http.StatusForbidden,
-			message: fmt.Sprintf("Service account %s is not a project member of project %d", account.Username, wanted),
-		}
+	account, err := project.LogIn(ctx, s.Projects, login, wanted, s.Now())
+	if denied, ok := errors.AsType[*project.Denied](err); ok {
+		return nil, &refusal{code: denied.Status, message: denied.Message}
+	}
+	if err != nil {
+		return nil, err
 	}
 	p, err := s.Projects.ByID(ctx, account.ProjectID)
 	if err != nil {

@@ -46,22 +46,14 @@ func (c *Collector) authorize(ctx context.Context, header, apiKey, projectID str
 }
 
 func (c *Collector) account(ctx context.Context, login project.Credentials, wanted int64) (*project.Project, error) {
-	account, err := c.config.Projects.Account(ctx, login.User)
-	switch {
-	case errors.Is(err, project.ErrNotFound):
-		return nil, unauthorized(project.BadUsername)
-	case err != nil:
-		return nil, fmt.Errorf("looking up a service account: %w", err)
-	case !account.SecretMatches(login.Password):
-		return nil, unauthorized(project.BadCredentials)
-	case !account.Expires.IsZero() && !c.config.Now().Before(account.Expires):
-		return nil, unauthorized("Service account has expired")
-	case wanted != 0 && wanted != account.ProjectID:
-		return nil, &refusal{
-			code:    http.StatusForbidden,
-			message: fmt.Sprintf("Service account %s is not a project member of project %d", account.Username, wanted),
-		}
-	case account.Role != project.Owner && account.Role != project.Admin:
+	account, err := project.LogIn(ctx, c.config.Projects, login, wanted, c.config.Now())
+	if denied, ok := errors.AsType[*project.Denied](err); ok {
+		return nil, &refusal{code: denied.Status, message: denied.Message}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if account.Role != project.Owner && account.Role != project.Admin {
 		return nil, &refusal{
 			code:    http.StatusForbidden,
 			message: fmt.Sprintf("Service account %s has the role %s: importing needs owner or admin", account.Username, account.Role),

@@ -2,8 +2,13 @@ package project
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -41,4 +46,37 @@ func ParseBasic(header string) (Credentials, bool) {
 	}
 	user, password, _ := strings.Cut(value, ":")
 	return Credentials{user, password}, user != ""
+}
+
+// Denied is credentials that do not hold. Message is what Mixpanel is known to answer, Status the HTTP status that goes with it.
+type Denied struct {
+	Status  int
+	Message string
+}
+
+// Error returns the message.
+func (d *Denied) Error() string { return d.Message }
+
+// Accounts finds service accounts; a Registry does. Account returns ErrNotFound where there is none.
+type Accounts interface {
+	Account(ctx context.Context, username string) (*ServiceAccount, error)
+}
+
+// LogIn returns the service account that the credentials are of, or a *Denied. wanted is the project that the request is for, 0 for
+// the account's own. What the account's role allows is for the caller to decide.
+func LogIn(ctx context.Context, accounts Accounts, login Credentials, wanted int64, now time.Time) (*ServiceAccount, error) {
+	account, err := accounts.Account(ctx, login.User)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, &Denied{http.StatusUnauthorized, BadUsername}
+	case err != nil:
+		return nil, fmt.Errorf("looking up a service account: %w", err)
+	case !account.SecretMatches(login.Password):
+		return nil, &Denied{http.StatusUnauthorized, BadCredentials}
+	case !account.Expires.IsZero() && !now.Before(account.Expires):
+		return nil, &Denied{http.StatusUnauthorized, "Service account has expired"}
+	case wanted != 0 && wanted != account.ProjectID:
+		return nil, &Denied{http.StatusForbidden, fmt.Sprintf("Service account %s is not a project member of project %d", account.Username, wanted)}
+	}
+	return account, nil
 }
