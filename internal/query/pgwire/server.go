@@ -130,17 +130,6 @@ func (s *Server) Cancel(processID uint32) bool {
 	return c != nil
 }
 
-// Terminate ends the session with this process id. It reports whether there is such a session.
-func (s *Server) Terminate(processID uint32) bool {
-	s.mu.Lock()
-	c := s.conns[processID]
-	s.mu.Unlock()
-	if c != nil {
-		c.terminate()
-	}
-	return c != nil
-}
-
 func (s *Server) maxConnections() int { return orDefault(s.MaxConnections, 500) }
 
 func (s *Server) log() *slog.Logger { return orDefault(s.Log, slog.Default()) }
