@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -31,6 +32,8 @@ type Error struct {
 	Message string
 	// Status is the HTTP status; 0 is 400.
 	Status int
+	// Members holds what the exception's shape has besides the message: ResourceId.
+	Members map[string]string
 }
 
 // Error returns "Code: Message", as AWS's SDKs print it.
@@ -84,7 +87,9 @@ func (s *Service) answer(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
 	if err != nil {
 		if _, is := errors.AsType[*http.MaxBytesError](err); is {
-			return nil, &Error{"RequestEntityTooLargeException", fmt.Sprintf("The request is larger than %d bytes.", MaxBody), http.StatusRequestEntityTooLarge}
+			return nil, &Error{
+				Code: "RequestEntityTooLargeException", Message: fmt.Sprintf("The request is larger than %d bytes.", MaxBody), Status: http.StatusRequestEntityTooLarge,
+			}
 		}
 		return nil, &Error{Code: "SerializationException", Message: "The request's body could not be read: " + err.Error()}
 	}
@@ -108,7 +113,7 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if r.Context().Err() == nil {
 			s.Log.ErrorContext(r.Context(), "request failed", "operation", r.Header.Get("X-Amz-Target"), "error", err)
 		}
-		e = &Error{s.Internal, "The service failed; its log says why.", http.StatusInternalServerError}
+		e = &Error{Code: s.Internal, Message: "The service failed; its log says why.", Status: http.StatusInternalServerError}
 	}
 	WriteError(w, e)
 }
@@ -119,11 +124,10 @@ func WriteError(w http.ResponseWriter, e *Error) {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
-	// Two strings always encode.
-	body, _ := json.Marshal(struct {
-		Type    string `json:"__type"`
-		Message string `json:"Message"`
-	}{e.Code, e.Message})
+	members := map[string]string{}
+	maps.Copy(members, e.Members)
+	members["__type"], members["Message"] = e.Code, e.Message
+	body, _ := json.Marshal(members) // texts always encode
 	w.Header().Set("X-Amzn-ErrorType", e.Code)
 	write(w, status, body)
 }

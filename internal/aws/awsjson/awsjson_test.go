@@ -27,6 +27,9 @@ func service(log *bytes.Buffer) *awsjson.Service {
 			"Refuse": awsjson.Handle(func(context.Context, *input) (*input, error) {
 				return nil, &awsjson.Error{Code: "EntityNotFoundException", Message: "no <such> \"thing\""}
 			}),
+			"Miss": awsjson.Handle(func(context.Context, *input) (*input, error) {
+				return nil, &awsjson.Error{Code: "ResourceNotFoundException", Message: "gone", Members: map[string]string{"ResourceId": "x"}}
+			}),
 			"Break": awsjson.Handle(func(context.Context, *input) (*input, error) { return nil, errors.New("the disk's secret") }),
 		},
 	}
@@ -41,6 +44,7 @@ func TestRequestsAreAnswered(t *testing.T) {
 		{"an operation", "POST", "AWSTest.Echo", `{"Name":"x","Else":[1]}`, 200, `{"Name":"x"}`},
 		{"an empty body", "POST", "AWSTest.Echo", "", 200, `{"Name":""}`},
 		{"a refusal", "POST", "AWSTest.Refuse", "{}", 400, `{"__type":"EntityNotFoundException","Message":"no <such> \"thing\""}`},
+		{"a refusal with members of its own", "POST", "AWSTest.Miss", "{}", 400, `{"__type":"ResourceNotFoundException","Message":"gone","ResourceId":"x"}`},
 		{"a failure keeps its text", "POST", "AWSTest.Break", "{}", 500, `{"__type":"InternalServiceException","Message":"The service failed; its log says why."}`},
 		{"another operation", "POST", "AWSTest.Other", "{}", 400, `{"__type":"UnknownOperationException","Message":"The operation \"AWSTest.Other\" is not implemented by this endpoint."}`},
 		{"another service", "POST", "Other.Echo", "{}", 400, `{"__type":"UnknownOperationException","Message":"The operation \"Other.Echo\" is not implemented by this endpoint."}`},

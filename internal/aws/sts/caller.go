@@ -32,7 +32,8 @@ func WithCaller(ctx context.Context, c *Caller) context.Context {
 
 var errNoCaller = errors.New("the context names no caller")
 
-func callerOf(ctx context.Context) (*Caller, error) {
+// CallerFrom returns the caller that the context names. Without one a handler stands outside the endpoint, which is a bug.
+func CallerFrom(ctx context.Context) (*Caller, error) {
 	c, ok := ctx.Value(callerKey{}).(*Caller)
 	if !ok {
 		return nil, errNoCaller
@@ -43,7 +44,7 @@ func callerOf(ctx context.Context) (*Caller, error) {
 // Authorize decides whether the caller that the context names may do action to every one of the resources. A refusal is a
 // *policy.DeniedError. Resources of other accounts have no policies of their own here, so that nobody else may use them.
 func (a *Authority) Authorize(ctx context.Context, action string, resources []string) error {
-	c, err := callerOf(ctx)
+	c, err := CallerFrom(ctx)
 	if err != nil {
 		return err
 	}

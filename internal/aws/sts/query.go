@@ -47,7 +47,7 @@ func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Authority) answer(r *http.Request) (any, error) {
-	c, err := callerOf(r.Context())
+	c, err := CallerFrom(r.Context())
 	if err != nil {
 		return nil, err
 	}
