@@ -127,14 +127,14 @@ func (a *Authority) assumeRole(c *Caller, in *assumption) (*assumed, error) {
 // mayAssume applies "Cross-account policy evaluation logic": the role's trust policy must allow it; so must the caller's own policies
 // if the role is another account's or trusts the caller's account as a whole.
 func (c *Caller) mayAssume(r *role, in *assumption) bool {
+	context := map[string][]string{"sts:externalid": in.externalID, "sts:rolesessionname": {in.sessionName}}
 	trust := policy.Evaluate(&policy.Request{
-		Action: "sts:AssumeRole", Resource: r.arn, Principal: c.principal(),
-		Context: c.context(map[string][]string{"sts:externalid": in.externalID, "sts:rolesessionname": {in.sessionName}}),
+		Action: "sts:AssumeRole", Resource: r.arn, Principal: c.principal(), Context: c.context(context),
 	}, r.trust)
 	if !trust.Allowed {
 		return false
 	}
-	denied := c.decide("sts:AssumeRole", r.arn)
+	denied := c.decide("sts:AssumeRole", r.arn, context)
 	if denied == nil {
 		return true
 	}

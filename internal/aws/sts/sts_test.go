@@ -351,3 +351,19 @@ func TestWrongAccountsAreRefusedWithTheirReason(t *testing.T) {
 	_, err := sts.New(account(func(*sts.Account) {}), nil)
 	require.NoError(t, err)
 }
+
+func TestConditionsOnTheRequestsOwnKeysAreEvaluated(t *testing.T) {
+	list := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::lake",` +
+		`"Condition":{"StringLike":{"s3:prefix":["events/*"]},"StringEquals":{"aws:username":"lister"}}}]}`
+	authority, err := sts.New([]sts.Account{{ID: customer, Users: []sts.User{{Name: "lister", AccessKeys: []sts.AccessKey{{ID: "AKIALISTER", Secret: "s"}}, Policies: []string{list}}}}}, nil)
+	require.NoError(t, err)
+	caller, err := authority.Caller("AKIALISTER")
+	require.NoError(t, err)
+	may := func(keys map[string][]string) error {
+		return authority.AuthorizeWith(sts.WithCaller(t.Context(), caller), "s3:ListBucket", []string{"arn:aws:s3:::lake"}, keys)
+	}
+	require.NoError(t, may(map[string][]string{"s3:prefix": {"events/2026/"}}))
+	require.NoError(t, may(map[string][]string{"s3:prefix": {"events/"}, "aws:username": {"another"}}), "who asks is not the request's to say")
+	require.Error(t, may(map[string][]string{"s3:prefix": {"events"}}))
+	require.Error(t, may(nil))
+}
