@@ -122,7 +122,8 @@ func (p *plant) Catalog(context.Context, *pipeline.Definition) (catalog.Catalog,
 
 // create makes a continuous pipeline.
 func (p *plant) create(s pipeline.Spec) *pipeline.Pipeline {
-	s.Project, s.Frequency, s.Interval, s.Bucket, s.Database = p.project, pipeline.Continuous, 100*time.Millisecond, "lake", "mixpanel"
+	s.Project, s.Frequency, s.Interval, s.S3.Bucket = p.project, pipeline.Continuous, 100*time.Millisecond, "lake"
+	s.Glue.Use, s.Glue.Database = true, "mixpanel"
 	made, err := p.pipelines.Create(context.Background(), s)
 	require.NoError(p.t, err)
 	return made

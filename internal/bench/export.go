@@ -77,7 +77,7 @@ func runExport(t *trial) (err error) {
 			scanning = append(scanning, float64(scanned)/scan.Seconds())
 			sizes = append(sizes, float64(plain)/float64(packed))
 		}
-		return errors.Join(h.forget(t, p), removeAll(t, h.lake, p.Prefix+"/"))
+		return errors.Join(h.forget(t, p), removeAll(t, h.lake, p.S3.Prefix+"/"))
 	})
 	if err != nil {
 		return err

@@ -174,7 +174,8 @@ func settle(ctx context.Context, s *store.Store, quiet time.Duration) error {
 // create makes a pipeline of all events with a table and a folder of its own.
 func (h *house) create(ctx context.Context, name string) (*pipeline.Pipeline, error) {
 	return h.pipelines.Create(ctx, pipeline.Spec{
-		Project: h.project, Name: name, Source: pipeline.Events, Frequency: pipeline.Continuous, Bucket: "lake", Prefix: name, Database: "mp_" + name,
+		Project: h.project, Name: name, Source: pipeline.Events, Frequency: pipeline.Continuous,
+		S3: pipeline.S3{Bucket: "lake", Prefix: name}, Glue: pipeline.Glue{Use: true, Database: "mp_" + name},
 	})
 }
 

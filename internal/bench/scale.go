@@ -94,7 +94,7 @@ func (t *trial) exportAll(h *house, size int) (samples []float64, err error) {
 		if counted {
 			samples = append(samples, float64(used.Microseconds())/float64(rows))
 		}
-		return errors.Join(h.forget(t, p), removeAll(t, h.lake, p.Prefix+"/"))
+		return errors.Join(h.forget(t, p), removeAll(t, h.lake, p.S3.Prefix+"/"))
 	})
 	return samples, err
 }

@@ -18,9 +18,9 @@ type NewPipeline struct {
 	Interval     string `json:"interval,omitempty"`
 	From         string `json:"from_date,omitempty"`
 	To           string `json:"to_date,omitempty"`
-	Bucket       string `json:"bucket"`
-	Prefix       string `json:"prefix,omitempty"`
-	Database     string `json:"catalog_database"`
+	Bucket       string `json:"s3_bucket"`
+	Prefix       string `json:"s3_prefix,omitempty"`
+	Database     string `json:"glue_database"`
 	Table        string `json:"table,omitempty"`
 	Milliseconds bool   `json:"milliseconds,omitempty"`
 }

@@ -45,7 +45,7 @@ type localDestinations struct{ n *Node }
 
 // Bucket implements pipeline.Destinations.
 func (l localDestinations) Bucket(_ context.Context, d *pipeline.Definition) (bucket.Bucket, error) {
-	return l.n.bucket(d.Bucket)
+	return l.n.bucket(d.S3.Bucket)
 }
 
 // Catalog implements pipeline.Destinations.

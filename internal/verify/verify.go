@@ -131,7 +131,7 @@ func total(days map[event.Day]int64) (n int64) {
 
 // pipeline follows one pipeline's rows from the store to SQL.
 func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section, error) {
-	b, err := v.Bucket(p.Bucket)
+	b, err := v.Bucket(p.S3.Bucket)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 		}
 		var inSQL map[string]int64
 		if len(counts.Keys) > 0 { // there is no table before there are rows
-			if inSQL, err = v.SQL.CountByPath(ctx, p.Database, p.Table); err != nil {
+			if inSQL, err = v.SQL.CountByPath(ctx, p.Glue.Database, p.Table); err != nil {
 				return nil, err
 			}
 		}

@@ -30,7 +30,7 @@ func requireSetup(t *testing.T, err error, text string) {
 
 func TestDefaultsAreMixpanels(t *testing.T) {
 	h := open(t)
-	p, err := h.store.Create(h.ctx, Spec{Project: h.project, Source: Events, Bucket: "lake", Database: "mixpanel"})
+	p, err := h.store.Create(h.ctx, Spec{Project: h.project, Source: Events, S3: S3{Bucket: "lake"}, Glue: Glue{Use: true, Database: "mixpanel"}})
 	require.NoError(t, err)
 	require.Equal(t, "events-daily-json-1", p.Name)
 	require.Equal(t, "mp_master_event", p.Table)
@@ -38,7 +38,7 @@ func TestDefaultsAreMixpanels(t *testing.T) {
 	c := h.create(Spec{Source: People})
 	require.Equal(t, "people-continuous-json-2", c.Name)
 	require.Equal(t, time.Minute, c.Interval)
-	require.Equal(t, time.Second, h.create(Spec{Prefix: "/b/", Database: "b"}).Interval)
+	require.Equal(t, time.Second, h.create(Spec{S3: S3{Prefix: "/b/"}, Glue: Glue{Database: "b"}}).Interval)
 	for _, key := range []string{p.ID, p.Name} {
 		found, err := h.store.Find(h.ctx, h.project, key)
 		require.NoError(t, err)
@@ -50,21 +50,21 @@ func TestDefaultsAreMixpanels(t *testing.T) {
 
 func TestSpecsThatAreWrongNameTheField(t *testing.T) {
 	h := open(t)
-	good := Spec{Project: h.project, Source: Events, Frequency: Continuous, Bucket: "lake", Database: "mixpanel"}
+	good := Spec{Project: h.project, Source: Events, Frequency: Continuous, S3: S3{Bucket: "lake"}, Glue: Glue{Use: true, Database: "mixpanel"}}
 	for field, change := range map[string]func(*Spec){
-		"data_source":      func(s *Spec) { s.Source = "groups" },
-		"data_format":      func(s *Spec) { s.Format = "csv" },
-		"frequency":        func(s *Spec) { s.Frequency = "weekly" },
-		"interval":         func(s *Spec) { s.Interval = time.Millisecond },
-		"from_date":        func(s *Spec) { s.Source, s.From = People, 20000 },
-		"to_date":          func(s *Spec) { s.From, s.To = 20000, 19999 },
-		"bucket":           func(s *Spec) { s.Bucket = "" },
-		"prefix":           func(s *Spec) { s.Prefix = "a//b" },
-		"catalog_database": func(s *Spec) { s.Database = "My DB" },
-		"table":            func(s *Spec) { s.Table = "_hidden" },
-		"milliseconds":     func(s *Spec) { s.Source, s.Milliseconds = Identities, true },
-		"name":             func(s *Spec) { s.Name = "no spaces" },
-		"project_id":       func(s *Spec) { s.Project = 5 },
+		"data_source":   func(s *Spec) { s.Source = "groups" },
+		"data_format":   func(s *Spec) { s.Format = "csv" },
+		"frequency":     func(s *Spec) { s.Frequency = "weekly" },
+		"interval":      func(s *Spec) { s.Interval = time.Millisecond },
+		"from_date":     func(s *Spec) { s.Source, s.From = People, 20000 },
+		"to_date":       func(s *Spec) { s.From, s.To = 20000, 19999 },
+		"s3_bucket":     func(s *Spec) { s.S3.Bucket = "" },
+		"s3_prefix":     func(s *Spec) { s.S3.Prefix = "a//b" },
+		"glue_database": func(s *Spec) { s.Glue.Database = "My DB" },
+		"table":         func(s *Spec) { s.Table = "_hidden" },
+		"milliseconds":  func(s *Spec) { s.Source, s.Milliseconds = Identities, true },
+		"name":          func(s *Spec) { s.Name = "no spaces" },
+		"project_id":    func(s *Spec) { s.Project = 5 },
 	} {
 		s := good
 		change(&s)
@@ -77,52 +77,6 @@ func TestSpecsThatAreWrongNameTheField(t *testing.T) {
 	requireSetup(t, err, "interval")
 }
 
-func TestPipelinesThatGetInEachOthersWayAreRefused(t *testing.T) {
-	day := func(s string) event.Day {
-		d, err := event.ParseDay(s)
-		require.NoError(t, err)
-		return d
-	}
-	january := Spec{From: day("2026-01-01"), To: day("2026-01-31")}
-	for _, c := range []struct {
-		name, refused string
-		first, second Spec
-	}{
-		{"the same range", "overlaps", january, january},
-		{"ranges that overlap", "overlaps", january, Spec{From: day("2026-01-15"), To: day("2026-02-15")}},
-		{"an open range over a closed one", "overlaps", january, Spec{}},
-		{"ranges one after the other", "", january, Spec{From: day("2026-02-01")}},
-		{"ranges one before the other", "", Spec{From: day("2026-02-01")}, january},
-		{"another prefix and table", "", Spec{}, Spec{Prefix: "b", Table: "other"}},
-		{"another prefix and database", "", Spec{}, Spec{Prefix: "b", Database: "other"}},
-		{"another prefix, the same table", "writes the table", Spec{}, Spec{Prefix: "b"}},
-		{"the same folder for another database", "same folder for the database", Spec{}, Spec{Database: "other"}},
-		{"another source", "", Spec{}, Spec{Source: People}},
-		{"a snapshot twice", "same folder", Spec{Source: People}, Spec{Source: People}},
-		{"two sources in one folder", "same folder", Spec{Source: People}, Spec{Source: Events, Table: "mp_people_data"}},
-		{"a folder within the other's", "one within the other", Spec{}, Spec{Prefix: "2195193/mp_master_event/x", Database: "other"}},
-		{"the same name", "name is taken", Spec{Name: "a"}, Spec{Name: "a", Prefix: "b", Table: "other"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := open(t)
-			h.create(c.first)
-			c.second.Project, c.second.Bucket, c.second.Frequency = h.project, "lake", Continuous
-			if c.second.Source == "" {
-				c.second.Source = Events
-			}
-			if c.second.Database == "" {
-				c.second.Database = "mixpanel"
-			}
-			_, err := h.store.Create(h.ctx, c.second)
-			if c.refused == "" {
-				require.NoError(t, err)
-				return
-			}
-			requireSetup(t, err, c.refused)
-		})
-	}
-}
-
 func TestACancelledPipelineHoldsItsRangeWhileItHasExportedSomething(t *testing.T) {
 	h := open(t)
 	unused := h.create(Spec{})
@@ -132,7 +86,7 @@ func TestACancelledPipelineHoldsItsRangeWhileItHasExportedSomething(t *testing.T
 	h.reader.seal()
 	h.drain()
 	require.NoError(t, h.store.Cancel(h.ctx, used.ID))
-	_, err := h.store.Create(h.ctx, Spec{Project: h.project, Source: Events, Bucket: "lake", Database: "mixpanel"})
+	_, err := h.store.Create(h.ctx, Spec{Project: h.project, Source: Events, S3: S3{Bucket: "lake"}, Glue: Glue{Use: true, Database: "mixpanel"}})
 	requireSetup(t, err, "1 objects are still there")
 	require.NoError(t, h.store.Delete(h.ctx, used.ID))
 	_, err = h.store.Get(h.ctx, used.ID)
@@ -180,7 +134,7 @@ func TestPipelinesAndRunsAsJSONMatchTheGoldenFile(t *testing.T) {
 	h := open(t)
 	h.config.Attacher = h
 	h.restart()
-	p := h.create(Spec{From: 20000, Prefix: "raw", Milliseconds: true})
+	p := h.create(Spec{From: 20000, S3: S3{Prefix: "raw"}, Milliseconds: true})
 	h.reader.append(h.project, clicks(0, 1)...)
 	h.reader.seal()
 	h.faults.plan(1, denied)
@@ -202,9 +156,9 @@ func TestPipelinesAndRunsAsJSONMatchTheGoldenFile(t *testing.T) {
 }
 
 func TestASpecIsReadStrictly(t *testing.T) {
-	s, err := ParseSpec([]byte(`{"project_id":1,"data_source":"events","frequency":"continuous","interval":"5s","from_date":"2026-01-01","bucket":"b","catalog_database":"d"}`))
+	s, err := ParseSpec([]byte(`{"project_id":1,"data_source":"events","frequency":"continuous","interval":"5s","from_date":"2026-01-01","s3_bucket":"b","glue_database":"d"}`))
 	require.NoError(t, err)
-	require.Equal(t, Spec{Project: 1, Source: Events, Frequency: Continuous, Interval: 5 * time.Second, From: event.DayOfTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), Bucket: "b", Database: "d"}, s)
+	require.Equal(t, Spec{Project: 1, Source: Events, Frequency: Continuous, Interval: 5 * time.Second, From: event.DayOfTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), S3: S3{Bucket: "b"}, Glue: Glue{Use: true, Database: "d"}}, s)
 	for _, bad := range []string{`{"buket":"b"}`, `{"interval":"5"}`, `{"from_date":"yesterday"}`, `[`} {
 		_, err := ParseSpec([]byte(bad))
 		require.Error(t, err, bad)

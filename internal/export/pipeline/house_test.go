@@ -142,7 +142,7 @@ func (h *house) Attach(_ context.Context, d *Definition, database string) error 
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.attached++
-	if database != d.Database {
+	if database != d.Glue.Database {
 		return errors.New("wrong database")
 	}
 	return h.attachErr
@@ -158,9 +158,12 @@ func (h *house) create(s Spec) *Pipeline {
 	if s.Frequency == "" {
 		s.Frequency = Continuous
 	}
-	s.Bucket = "lake"
-	if s.Database == "" {
-		s.Database = "mixpanel"
+	s.S3.Bucket = "lake"
+	if s.Type != TypeRaw {
+		s.Glue.Use = true
+		if s.Glue.Database == "" {
+			s.Glue.Database = "mixpanel"
+		}
 	}
 	p, err := h.store.Create(h.ctx, s)
 	require.NoError(h.t, err)

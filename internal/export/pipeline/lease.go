@@ -69,8 +69,8 @@ func (s *Store) candidates(ctx context.Context, owner string, now, until, expire
 // lease takes the pipeline, which must be as it was read, for owner. It fails with errLeaseLost.
 func (s *Store) lease(ctx context.Context, q meta.Querier, p *Pipeline, owner string, until time.Time) error {
 	res, err := q.Exec(ctx, `UPDATE pipeline SET lease_owner = ?, lease_until_ms = ? WHERE id = ? AND state = ? AND published = ?
-		AND (lease_until_ms < ? OR lease_owner = ?)`,
-		owner, until.UnixMilli(), p.ID, string(p.State), int64(p.Published), s.now().UnixMilli(), owner)
+		AND revision = ? AND (lease_until_ms < ? OR lease_owner = ?)`,
+		owner, until.UnixMilli(), p.ID, string(p.State), int64(p.Published), p.Revision, s.now().UnixMilli(), owner)
 	return leaseResult(res, err, "leasing pipeline "+p.Name)
 }
 
@@ -129,11 +129,11 @@ func (s *Store) begin(ctx context.Context, p *Pipeline, run *Run, target eventlo
 				return metaFault("numbering a run of pipeline "+p.Name, err)
 			}
 			run.Created = now
-			_, err := tx.Exec(ctx, `INSERT INTO pipeline_run (pipeline_id, number, is_open, state, after_position, upto_position, attempts, created_ms,
+			_, err := tx.Exec(ctx, `INSERT INTO pipeline_run (pipeline_id, number, is_open, state, revision, after_position, upto_position, first_day, last_day, attempts, created_ms,
 				started_ms, finished_ms, row_count, byte_count, object_count, day_count, long_count, reduced_count, superseded_ms,
 				error_class, error_operation, error_object, error_message, error_hint)
-				VALUES (?, ?, 1, 'pending', ?, ?, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '')`,
-				p.ID, run.Number, int64(run.After), int64(run.UpTo), now.UnixMilli())
+				VALUES (?, ?, 1, 'pending', ?, ?, ?, 0, 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '')`,
+				p.ID, run.Number, p.Revision, int64(run.After), int64(run.UpTo), now.UnixMilli())
 			if err != nil {
 				return metaFault("storing a run of pipeline "+p.Name, err)
 			}
@@ -231,10 +231,10 @@ func addDays(ctx context.Context, tx *meta.Tx, p *Pipeline, m *lake.Manifest) er
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO pipeline_day (pipeline_id, day, row_count, byte_count, object_count) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (pipeline_id, day) DO UPDATE SET row_count = pipeline_day.row_count + excluded.row_count,
+		_, err := tx.Exec(ctx, `INSERT INTO pipeline_day (pipeline_id, table_name, day, version, row_count, byte_count, object_count, value_counts)
+			VALUES (?, ?, ?, 0, ?, ?, ?, '') ON CONFLICT (pipeline_id, table_name, day) DO UPDATE SET row_count = pipeline_day.row_count + excluded.row_count,
 			byte_count = pipeline_day.byte_count + excluded.byte_count, object_count = pipeline_day.object_count + excluded.object_count`,
-			p.ID, int64(d), t.Rows, t.Bytes, t.Objects)
+			p.ID, p.Table, int64(d), t.Rows, t.Bytes, t.Objects)
 		if err != nil {
 			return metaFault("storing the days of pipeline "+p.Name, err)
 		}

@@ -73,7 +73,7 @@ func TestTheSameStatementsServePostgres(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, all)
 	h.real.Store(true)
-	again := h.create(Spec{Prefix: "again", Interval: minInterval, Database: "again"})
+	again := h.create(Spec{S3: S3{Prefix: "again"}, Interval: minInterval, Glue: Glue{Database: "again"}})
 	start(t, h)
 	eventually(t, "a running worker exports", func() bool { return h.get(again).Published == h.reader.sealed })
 }

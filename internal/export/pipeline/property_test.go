@@ -49,7 +49,7 @@ func TestHoweverEventsArriveTheTableIsTheSame(t *testing.T) {
 			},
 			"a second pipeline": func(t *rapid.T) {
 				if rest == nil {
-					rest = h.create(Spec{Prefix: "all/of-it", Table: "everything"})
+					rest = h.create(Spec{S3: S3{Prefix: "all/of-it"}, Table: "everything"})
 				}
 			},
 			"pause":  func(t *rapid.T) { require.NoError(t, h.store.Pause(h.ctx, bounded.ID)) },

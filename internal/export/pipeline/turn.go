@@ -337,7 +337,7 @@ func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
 	}
 	limited, done := context.WithTimeout(ctx, attachTimeout)
 	defer done()
-	cause := w.Attacher.Attach(limited, &p.Definition, p.Database)
+	cause := w.Attacher.Attach(limited, &p.Definition, p.Glue.Database)
 	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer recorded()
 	return w.Store.attached(record, p, cause, w.Store.now().Add(w.Backoff(p.attachTries+1)))

@@ -57,7 +57,7 @@ func TestAContinuousPipelineFollowsWhatIsSealed(t *testing.T) {
 type broken struct{ *house }
 
 func (b broken) Bucket(ctx context.Context, d *Definition) (bucket.Bucket, error) {
-	switch d.Prefix {
+	switch d.S3.Prefix {
 	case "hangs":
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -75,7 +75,7 @@ func TestABrokenPipelineDelaysNoOther(t *testing.T) {
 	h.config.FailedPause = time.Millisecond
 	var hangs []*Pipeline
 	for i := range 6 {
-		hangs = append(hangs, h.create(Spec{Prefix: []string{"hangs", "denied"}[i%2], Table: fmt.Sprintf("t%d", i)}))
+		hangs = append(hangs, h.create(Spec{S3: S3{Prefix: []string{"hangs", "denied"}[i%2]}, Table: fmt.Sprintf("t%d", i)}))
 	}
 	h.reader.append(h.project, clicks(0)...)
 	h.reader.seal()

@@ -11,18 +11,22 @@ import (
 	"github.com/refract-io/refract/internal/export/transform"
 	"github.com/refract-io/refract/internal/intake/store"
 	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/fault"
 )
 
 // write makes an attempt: objects, manifest, catalog. A manifest that an earlier attempt has written says that the objects are
 // complete; they are not written again then.
 func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run) (*lake.Manifest, error) {
+	if p.Type != TypeJSON {
+		return nil, fault.New(fault.Setup, "exporting", p.Name, fmt.Errorf("the type %s is not exported yet", p.Type), "pause the pipeline")
+	}
 	b, err := w.Destinations.Bucket(ctx, &p.Definition)
 	if err != nil {
-		return nil, fmt.Errorf("opening bucket %s: %w", p.Bucket, err)
+		return nil, fmt.Errorf("opening bucket %s: %w", p.S3.Bucket, err)
 	}
 	c, err := w.Destinations.Catalog(ctx, &p.Definition)
 	if err != nil {
-		return nil, fmt.Errorf("opening the catalog of database %s: %w", p.Database, err)
+		return nil, fmt.Errorf("opening the catalog of database %s: %w", p.Glue.Database, err)
 	}
 	layout := p.Layout()
 	var m *lake.Manifest
@@ -54,7 +58,7 @@ func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run) (*lake.Manife
 			return nil, err
 		}
 	}
-	table := lake.Table{Database: p.Database, Name: p.Table, Columns: columns(&p.Definition), Root: b.Location(layout.TableDir())}
+	table := lake.Table{Database: p.Glue.Database, Name: p.Table, Columns: columns(&p.Definition), Root: b.Location(layout.TableDir())}
 	if p.Source.Snapshot() {
 		table.Location = m.Location
 		return m, w.publisher.PublishVersion(ctx, c, table)

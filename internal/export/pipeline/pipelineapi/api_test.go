@@ -28,7 +28,7 @@ func serve(t *testing.T) func(method, path, body string) (int, map[string]any) {
 		require.NoError(t, err)
 	}
 	store := pipeline.NewStore(db, projects)
-	_, err = store.Create(ctx, pipeline.Spec{Project: 2, Name: "hidden", Source: pipeline.Events, Bucket: "b", Database: "two"})
+	_, err = store.Create(ctx, pipeline.Spec{Project: 2, Name: "hidden", Source: pipeline.Events, S3: pipeline.S3{Bucket: "b"}, Glue: pipeline.Glue{Use: true, Database: "two"}})
 	require.NoError(t, err)
 	h := New(Config{
 		Store: store,
@@ -63,7 +63,7 @@ const root = "/api/refract/pipelines"
 
 func TestAPipelinesLife(t *testing.T) {
 	call := serve(t)
-	status, p := call("POST", root, `{"project_id":1,"data_source":"events","frequency":"hourly","bucket":"b","catalog_database":"one"}`)
+	status, p := call("POST", root, `{"project_id":1,"data_source":"events","frequency":"hourly","s3_bucket":"b","glue_database":"one"}`)
 	require.Equal(t, http.StatusCreated, status, p)
 	require.Equal(t, "active", p["state"])
 	path := root + "/" + p["id"].(string)
@@ -106,8 +106,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"a field that is unknown":   {"POST", root, `{"buket":"b"}`, 400, "buket"},
 		"no JSON":                   {"POST", root, `{`, 400, "EOF"},
 		"too large a body":          {"POST", root, `{"name":"` + strings.Repeat("x", maxBody) + `"}`, 413, "too large"},
-		"someone else's project":    {"POST", root, `{"project_id":2,"data_source":"events","bucket":"b","catalog_database":"one"}`, 400, "no such project"},
-		"a wrong field":             {"POST", root, `{"project_id":1,"data_source":"events","bucket":"b","catalog_database":"ONE"}`, 400, "catalog_database"},
+		"someone else's project":    {"POST", root, `{"project_id":2,"data_source":"events","s3_bucket":"b","glue_database":"one"}`, 400, "no such project"},
+		"a wrong field":             {"POST", root, `{"project_id":1,"data_source":"events","s3_bucket":"b","glue_database":"ONE"}`, 400, "glue_database"},
 		"a project that is no id":   {"GET", root + "?project_id=x", "", 400, "not a number"},
 		"a pipeline nobody has":     {"POST", root + "/nobody/run", "", 404, "no such pipeline"},
 		"a way that does not exist": {"POST", root + "/nobody/fly", "", 404, ""},
