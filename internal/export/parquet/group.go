@@ -3,6 +3,7 @@ package parquet
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 )
 
 const (
@@ -48,6 +49,36 @@ func (g *Group) AddColumn(t Type) int {
 
 // Columns returns the number of columns.
 func (g *Group) Columns() int { return len(g.arrays) }
+
+// Used returns how many columns there are up to the last one that has a value.
+func (g *Group) Used() int {
+	n := len(g.arrays)
+	for n > 0 && g.arrays[n-1].count == 0 {
+		n--
+	}
+	return n
+}
+
+// AddCounts adds to counts, for each column, the number of its values that are not null. It grows counts to the columns in use.
+func (g *Group) AddCounts(counts []int64) []int64 {
+	used := g.Used()
+	if n := used - len(counts); n > 0 {
+		counts = append(counts, make([]int64, n)...)
+	}
+	for i := range g.arrays[:used] {
+		counts[i] += int64(g.arrays[i].count)
+	}
+	return counts
+}
+
+// Held returns how many bytes of memory the group's buffers take, used or not.
+func (g *Group) Held() int64 {
+	held := int64(cap(g.arrays)) * int64(unsafe.Sizeof(array{}))
+	for i := range g.arrays {
+		held += int64(cap(g.arrays[i].valid) + cap(g.arrays[i].data))
+	}
+	return held
+}
 
 // Rows returns the number of rows that are ended.
 func (g *Group) Rows() int { return g.rows }

@@ -28,7 +28,13 @@ type Writer struct {
 	offset  int64
 	rows    int64
 	err     error
+	*buffers
+}
 
+// Encoder holds what writers work in, some megabytes. The files of one goroutine share one.
+type Encoder struct{ buffers }
+
+type buffers struct {
 	dictionary dictionary
 	page       []byte
 	packed     []byte
@@ -54,8 +60,11 @@ type chunkMeta struct {
 }
 
 // NewWriter begins a file of the columns in that order. Nothing is written before the first group.
-func NewWriter(out io.Writer, columns []Column) *Writer {
-	w := &Writer{}
+func NewWriter(out io.Writer, columns []Column) *Writer { return new(Encoder).NewWriter(out, columns) }
+
+// NewWriter begins a file that is written with the encoder. Files may be written in turn, a row group of one and then of another.
+func (e *Encoder) NewWriter(out io.Writer, columns []Column) *Writer {
+	w := &Writer{buffers: &e.buffers}
 	w.Reset(out, columns)
 	return w
 }
@@ -76,8 +85,8 @@ func (w *Writer) Rows() int64 { return w.rows }
 func (w *Writer) Columns() int { return len(w.columns) }
 
 // WriteGroup writes the group's rows as one row group; a group without rows is no row group. The group's columns must be the first of
-// the file's; those that it lacks are null. A group that has grown more columns than the file needs another file. The group is not
-// changed.
+// the file's; those that it lacks are null. A group with values in columns that the file has not needs another file (see Group.Used). The
+// group is not changed.
 func (w *Writer) WriteGroup(g *Group) error {
 	if w.err == nil && g.rows > 0 {
 		w.err = w.writeGroup(g)
@@ -86,8 +95,8 @@ func (w *Writer) WriteGroup(g *Group) error {
 }
 
 func (w *Writer) writeGroup(g *Group) error {
-	if len(g.arrays) > len(w.columns) {
-		return fmt.Errorf("writing row group %d: it has %d columns, the file %d", len(w.groups), len(g.arrays), len(w.columns))
+	if used := g.Used(); used > len(w.columns) {
+		return fmt.Errorf("writing row group %d: it has %d columns, the file %d", len(w.groups), used, len(w.columns))
 	}
 	if g.Bytes() > MaxGroupBytes-groupOverhead {
 		return fmt.Errorf("writing row group %d of %d bytes: %w", len(w.groups), g.Bytes(), ErrGroupTooLarge)
