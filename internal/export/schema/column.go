@@ -78,6 +78,9 @@ type Column struct {
 	Name     string `json:"name"`
 	Property string `json:"property,omitempty"`
 	Type     Type   `json:"type"`
+	// FirstSeen is the arrival, in milliseconds since 1970-01-01 UTC, of the event that made the column. It is 0 for the columns that
+	// every table has and for those of profiles.
+	FirstSeen int64 `json:"first_seen,omitempty"`
 }
 
 // Columns of every table of their kind, first in order. Mixpanel's headers begin with these (Schematized Export Pipeline, examples);

@@ -86,10 +86,10 @@ func (m *Mapping) restore(i int, in *tableJSON) error {
 
 func (t *Table) restore(c Column) error {
 	if c.Type == Overflow {
-		if t.overflow != 0 || c != (Column{Name: overflowName, Type: Overflow}) {
+		if t.overflow != 0 || c.Name != overflowName || c.Property != "" {
 			return fmt.Errorf("it is not %s, or there are two", overflowName)
 		}
-		t.addOverflow()
+		t.addOverflow(c.FirstSeen)
 		return nil
 	}
 	if c.Type == 0 || c.Type == Time {

@@ -152,12 +152,15 @@ func (m *Mapping) add(name, event string) int {
 func (t *Table) Columns() []Column { return t.columns }
 
 // ParquetColumns returns the columns as files have them.
-func (t *Table) ParquetColumns() []parquet.Column {
-	columns := make([]parquet.Column, len(t.columns))
-	for i, c := range t.columns {
-		columns[i] = parquet.Column{Name: c.Name, Type: c.Type.Parquet()}
+func (t *Table) ParquetColumns() []parquet.Column { return ParquetColumns(t.columns) }
+
+// ParquetColumns returns the columns of a table, or the first of them, as files have them.
+func ParquetColumns(columns []Column) []parquet.Column {
+	out := make([]parquet.Column, len(columns))
+	for i, c := range columns {
+		out[i] = parquet.Column{Name: c.Name, Type: c.Type.Parquet()}
 	}
-	return columns
+	return out
 }
 
 // CatalogColumns returns the columns as the Glue Data Catalog has them. The comment of a column is its property's name.
@@ -181,30 +184,31 @@ func (t *Table) find(name []byte) int {
 }
 
 // addProperty gives a new property its first column and returns its index, or -1 if the table is full.
-func (t *Table) addProperty(name string, kind Type) int {
+func (t *Table) addProperty(name string, kind Type, seen int64) int {
 	if t.full() {
 		return -1
 	}
 	p := property{name: name, base: t.names.assign(Clean(name))}
 	p.columns[kind] = len(t.columns)
-	t.columns = append(t.columns, Column{Name: p.base, Property: name, Type: kind})
+	t.columns = append(t.columns, Column{Name: p.base, Property: name, Type: kind, FirstSeen: seen})
 	t.index[name] = len(t.properties)
 	t.properties = append(t.properties, p)
 	return len(t.properties) - 1
 }
 
 // addType gives a property a column of one more type and returns the column's index, or 0 if the table is full.
-func (t *Table) addType(p *property, kind Type) int {
+func (t *Table) addType(p *property, kind Type, seen int64) int {
 	if t.full() {
 		return 0
 	}
 	p.columns[kind] = len(t.columns)
-	t.columns = append(t.columns, Column{Name: t.names.assign(suffixed(p.base, "_"+kind.String())), Property: p.name, Type: kind})
+	name := t.names.assign(suffixed(p.base, "_"+kind.String()))
+	t.columns = append(t.columns, Column{Name: name, Property: p.name, Type: kind, FirstSeen: seen})
 	return p.columns[kind]
 }
 
 // addOverflow makes mp_properties.
-func (t *Table) addOverflow() {
+func (t *Table) addOverflow(seen int64) {
 	t.overflow = len(t.columns)
-	t.columns = append(t.columns, Column{Name: overflowName, Type: Overflow})
+	t.columns = append(t.columns, Column{Name: overflowName, Type: Overflow, FirstSeen: seen})
 }

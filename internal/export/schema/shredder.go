@@ -42,6 +42,8 @@ type Shredder struct {
 	// rest is the open object of mp_properties.
 	rest    []byte
 	reduced bool
+	// seen is the row's arrival.
+	seen int64
 	// lastEvent and lastTable are the event of the row before and its table.
 	lastEvent []byte
 	lastTable int
@@ -50,7 +52,7 @@ type Shredder struct {
 // shred is a table with the group that is being filled.
 type shred struct {
 	table *Table
-	group parquet.Group
+	group *parquet.Group
 	// after has for each property the one that followed it last, or -1; the first element is for the beginning of a row.
 	after []int32
 }
@@ -65,7 +67,7 @@ func NewShredder(m *Mapping) *Shredder {
 // grow adds groups for new tables.
 func (s *Shredder) grow() {
 	for i := len(s.shreds); i < len(s.mapping.tables); i++ {
-		d := &shred{table: s.mapping.tables[i], after: []int32{-1}}
+		d := &shred{table: s.mapping.tables[i], group: new(parquet.Group), after: []int32{-1}}
 		d.grow()
 		s.shreds = append(s.shreds, d)
 	}
@@ -88,7 +90,14 @@ func (s *Shredder) Mapping() *Mapping { return s.mapping }
 func (s *Shredder) Groups() int { return len(s.shreds) }
 
 // Group returns the rows of a table since it was last reset.
-func (s *Shredder) Group(table int) *parquet.Group { return &s.shreds[table].group }
+func (s *Shredder) Group(table int) *parquet.Group { return s.shreds[table].group }
+
+// SetGroup makes the shredder fill another group with the rows of a table, which gets the columns that it lacks. It is one of the same
+// table, or has no columns yet.
+func (s *Shredder) SetGroup(table int, g *parquet.Group) {
+	s.shreds[table].group = g
+	s.shreds[table].grow()
+}
 
 // AppendEvent adds row i of the batch, of a Monoschema or Multischema mapping. An error is a fault.Bug, for properties that are no
 // object or a mapping of another kind; the row is left out then.
@@ -100,6 +109,7 @@ func (s *Shredder) AppendEvent(b *store.Batch, i int) (Row, error) {
 	if err := s.scan(properties); err != nil {
 		return Row{}, err
 	}
+	s.seen = b.Received[i]
 	name := b.Name.At(i)
 	table, column := 0, 0
 	if s.mapping.kind == Multischema {
@@ -149,7 +159,7 @@ func (s *Shredder) AppendIdentity(distinctID, resolved []byte) (Row, error) {
 
 // begin begins a row that mappings of either kind have. Rows of another kind would be set in columns of other types.
 func (s *Shredder) begin(either, or Kind) error {
-	s.reduced = false
+	s.reduced, s.seen = false, 0
 	if s.mapping.kind != either && s.mapping.kind != or {
 		return fault.New(fault.Bug, "adding a row", "", fmt.Errorf("the mapping is of kind %s, not %s", s.mapping.kind, either), "")
 	}
@@ -201,7 +211,7 @@ func (s *Shredder) appendProperties(d *shred, src []byte) {
 		p := &d.table.properties[id]
 		column := p.columns[kind]
 		if column == 0 {
-			if column = d.table.addType(p, kind); column == 0 {
+			if column = d.table.addType(p, kind, s.seen); column == 0 {
 				s.appendRest(f, src)
 				continue
 			}
@@ -211,7 +221,7 @@ func (s *Shredder) appendProperties(d *shred, src []byte) {
 	}
 	if len(s.rest) > 1 {
 		if d.table.overflow == 0 {
-			d.table.addOverflow()
+			d.table.addOverflow(s.seen)
 			d.grow()
 		}
 		s.rest = append(s.rest, '}')
@@ -230,7 +240,7 @@ func (s *Shredder) property(d *shred, f *event.Field, src []byte, kind Type) int
 	if id >= 0 {
 		return id
 	}
-	if id = d.table.addProperty(string(key), kind); id >= 0 {
+	if id = d.table.addProperty(string(key), kind, s.seen); id >= 0 {
 		d.grow()
 	}
 	return id
@@ -272,7 +282,7 @@ func (s *Shredder) set(d *shred, p *property, column int, f *event.Field, src []
 func (s *Shredder) setExact(d *shred, p *property, f *event.Field, src []byte) {
 	column := p.columns[Exact]
 	if column == 0 {
-		if column = d.table.addType(p, Exact); column == 0 {
+		if column = d.table.addType(p, Exact, s.seen); column == 0 {
 			s.appendRest(f, src)
 			return
 		}

@@ -33,6 +33,7 @@ func batch(records ...record) *store.Batch {
 	for i, r := range records {
 		b.Position = append(b.Position, uint64(i+1))
 		b.Time = append(b.Time, 1_600_000_000_000+int64(i))
+		b.Received = append(b.Received, 1_700_000_000_000+int64(i))
 		for _, c := range []struct {
 			column *store.Text
 			text   string
@@ -304,7 +305,7 @@ func TestMappingsThatCannotBeAreRefused(t *testing.T) {
 		"a fixed column gone": {`{"name":"mp_event_name","type":"string"},`, ``, "does not begin with"},
 		"another overflow":    {`"type":"number"`, `"type":"overflow"`, "it is not mp_properties"},
 		"no table":            {string(text[bytes.Index(text, []byte(`{"name":"mp_m`)) : len(text)-2]), ``, "it has 0 tables, not 1"},
-		"a property twice":    {`{"name":"a","property":"a","type":"number"}`, `{"name":"a","property":"a","type":"number"},{"name":"b","property":"a","type":"number"}`, "two columns of type number"},
+		"a property twice":    {`{"name":"a","property":"a","type":"number",`, `{"name":"a","property":"a","type":"number"},{"name":"b","property":"a","type":"number",`, "two columns of type number"},
 		"no JSON":             {`{`, `[`, "reading a schema mapping"},
 	}
 	for name, tt := range tests {
