@@ -67,9 +67,9 @@ func TestKeysMatchTheGoldenFile(t *testing.T) {
 	w := Window{After: 41, UpTo: 672754}
 	for _, l := range []Layout{events, {Prefix: "raw/mixpanel", Project: 1, Table: "mp_people_data", Pipeline: "aa"}} {
 		fmt.Fprintln(&got, l.TableDir())
-		fmt.Fprintln(&got, l.DayDir(day(t, "2026-08-01"))+partName(l.stem(w), 0))
-		fmt.Fprintln(&got, l.VersionDir(w)+partName(l.stem(w), 12))
-		fmt.Fprintln(&got, l.OversizeDir()+partName(l.stem(w), 0))
+		fmt.Fprintln(&got, l.DayDir(day(t, "2026-08-01"))+partName(l.stem(w), 0, JSONLines))
+		fmt.Fprintln(&got, l.VersionDir(w)+partName(l.stem(w), 12, JSONLines))
+		fmt.Fprintln(&got, l.OversizeDir()+partName(l.stem(w), 0, JSONLines))
 		fmt.Fprintln(&got, l.ManifestKey(w))
 	}
 	golden(t, "keys.txt", got.Bytes())
@@ -80,7 +80,7 @@ func writeDays(t *testing.T, b bucket.Bucket, l Layout, w Window, o WriterOption
 	wr := NewWriter(context.Background(), b, l, w, o)
 	position := w.After
 	for _, d := range days {
-		if err := wr.Begin(l.DayDir(day(t, d)), d); err != nil {
+		if err := wr.Begin(Folder{Dir: l.DayDir(day(t, d)), Day: d}); err != nil {
 			wr.Abort()
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func TestAnObjectOfAnotherContentIsReplacedAndLeftoversAreSwept(t *testing.T) {
 	data, err := writeDays(t, b, events, w, WriterOptions{}, 4, "2026-08-01", "2026-08-02")
 	require.NoError(t, err)
 	require.Greater(t, len(old), len(data))
-	require.NoError(t, Sweep(ctx, b, events, w, []event.Day{day(t, "2026-08-01"), day(t, "2026-08-02")}, &Manifest{Data: data}))
+	require.NoError(t, Sweep(ctx, b, events, w, events.Folders(w, []event.Day{day(t, "2026-08-01"), day(t, "2026-08-02")}, false), &Manifest{Data: data}))
 	var keys, want []string
 	for o, err := range b.List(ctx, "") {
 		require.NoError(t, err)
@@ -286,6 +286,19 @@ func eventTable() Table {
 	}
 }
 
+// publishDays publishes partitions that lie in the folders of their days.
+func publishDays(p *Publisher, c catalog.Catalog, t Table, days []event.Day) error {
+	var parts []Partition
+	for _, d := range days {
+		parts = append(parts, Partition{d, t.Location + d.Path() + "/"})
+	}
+	unpartitioned, err := p.PublishPartitions(context.Background(), c, t, parts)
+	if unpartitioned {
+		return errors.New("the table has no partitions")
+	}
+	return err
+}
+
 func newClock() func() time.Time {
 	now := time.Unix(0, 0)
 	return func() time.Time { now = now.Add(2 * time.Minute); return now }
@@ -294,7 +307,7 @@ func newClock() func() time.Time {
 func TestTablesAndPartitionsMatchTheGoldenFile(t *testing.T) {
 	c, ctx := openCatalog(t), context.Background()
 	p := NewPublisher(newClock())
-	require.NoError(t, p.PublishDays(ctx, c, eventTable(), []event.Day{day(t, "2026-08-01")}))
+	require.NoError(t, publishDays(p, c, eventTable(), []event.Day{day(t, "2026-08-01")}))
 	people := Table{
 		Database: "mixpanel", Name: "mp_people_data", Columns: []catalog.Column{{Name: "distinct_id", Type: "string"}},
 		Root: "s3://lake/1/mp_people_data/", Location: "s3://lake/1/mp_people_data/000000000007-aa/",
@@ -317,19 +330,19 @@ func TestPublishingCostsAConstantNumberOfCalls(t *testing.T) {
 	for i := range 250 {
 		days = append(days, day(t, "2026-01-01")+event.Day(i))
 	}
-	require.NoError(t, p.PublishDays(ctx, c, eventTable(), days))
+	require.NoError(t, publishDays(p, c, eventTable(), days))
 	all, err := c.Catalog.GetPartitions(ctx, "mixpanel", "mp_master_event", "")
 	require.NoError(t, err)
 	require.Len(t, all, 250)
 
 	c.calls = 0
-	require.NoError(t, p.PublishDays(ctx, c, eventTable(), days[:100]))
+	require.NoError(t, publishDays(p, c, eventTable(), days[:100]))
 	require.Zero(t, c.calls, "all was seen just now")
-	require.NoError(t, p.PublishDays(ctx, c, eventTable(), append(days[:5:5], days[249]+1)))
+	require.NoError(t, publishDays(p, c, eventTable(), append(days[:5:5], days[249]+1)))
 	require.Equal(t, 3, c.calls, "table, partitions, creation")
 	now = now.Add(time.Hour)
 	c.calls = 0
-	require.NoError(t, p.PublishDays(ctx, c, eventTable(), days[:100]))
+	require.NoError(t, publishDays(p, c, eventTable(), days[:100]))
 	require.Equal(t, 2, c.calls, "table, partitions")
 	require.Zero(t, c.updates)
 }
@@ -338,7 +351,7 @@ func TestWhatUsersAddedStaysAndColumnsOnlyGrowAtTheEnd(t *testing.T) {
 	c, ctx := openCatalog(t), context.Background()
 	p := NewPublisher(newClock())
 	d := []event.Day{day(t, "2026-08-01")}
-	require.NoError(t, p.PublishDays(ctx, c, eventTable(), d))
+	require.NoError(t, publishDays(p, c, eventTable(), d))
 	table, err := c.GetTable(ctx, "mixpanel", "mp_master_event")
 	require.NoError(t, err)
 	in := table.TableInput
@@ -355,7 +368,7 @@ func TestWhatUsersAddedStaysAndColumnsOnlyGrowAtTheEnd(t *testing.T) {
 		in.Parameters["owner"] = "bi"
 		require.NoError(t, c.Catalog.UpdateTable(ctx, "mixpanel", in, "", true))
 	}
-	require.NoError(t, p.PublishDays(ctx, c, wider, []event.Day{d[0] + 1}))
+	require.NoError(t, publishDays(p, c, wider, []event.Day{d[0] + 1}))
 	require.Equal(t, 2, c.updates, "the first met the other one")
 	table, err = c.GetTable(ctx, "mixpanel", "mp_master_event")
 	require.NoError(t, err)
@@ -371,7 +384,7 @@ func TestPartitionsThatExistAreComparedAndPutRight(t *testing.T) {
 	p := NewPublisher(newClock())
 	table := eventTable()
 	d := day(t, "2026-08-01")
-	require.NoError(t, p.PublishDays(ctx, c, table, []event.Day{d}))
+	require.NoError(t, publishDays(p, c, table, []event.Day{d}))
 	one, err := c.GetPartition(ctx, "mixpanel", table.Name, []string{d.String()})
 	require.NoError(t, err)
 	in := one.PartitionInput
@@ -384,7 +397,7 @@ func TestPartitionsThatExistAreComparedAndPutRight(t *testing.T) {
 		other.Values = []string{(d + 1).String()}
 		require.NoError(t, c.Catalog.BatchCreatePartition(ctx, "mixpanel", table.Name, []catalog.PartitionInput{other}))
 	}
-	require.NoError(t, p.PublishDays(ctx, c, table, []event.Day{d, d + 1, d + 2}))
+	require.NoError(t, publishDays(p, c, table, []event.Day{d, d + 1, d + 2}))
 	all, err := c.Catalog.GetPartitions(ctx, "mixpanel", table.Name, "")
 	require.NoError(t, err)
 	require.Len(t, all, 3)
@@ -396,7 +409,7 @@ func TestPartitionsThatExistAreComparedAndPutRight(t *testing.T) {
 
 func TestATableThatIsNotOursIsRefused(t *testing.T) {
 	c, ctx := openCatalog(t), context.Background()
-	require.NoError(t, NewPublisher(newClock()).PublishDays(ctx, c, eventTable(), []event.Day{1}))
+	require.NoError(t, publishDays(NewPublisher(newClock()), c, eventTable(), []event.Day{1}))
 	for name, change := range map[string]func(*Table){
 		"s3://lake/1/mp_master_event/, not in": func(t *Table) { t.Root, t.Location = "s3://lake/2/mp_master_event/", "s3://lake/2/mp_master_event/" },
 		"not below":                            func(t *Table) { t.Partitioned, t.Root = false, "s3://lake/1/mp_people_data/" },
@@ -425,7 +438,7 @@ func (g governed) GetTable(ctx context.Context, database, name string) (*catalog
 
 func (g governed) BatchCreatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
 	if len(ps) == 2 {
-		return &catalog.BatchError{Failed: []catalog.PartitionError{{Values: ps[0].Values, Err: catalog.ErrAccessDenied}}}
+		return &catalog.BatchError{Failed: []catalog.PartitionError{{Values: ps[0].Values, Err: fmt.Errorf("Insufficient Lake Formation permission(s): Required Alter on t: %w", catalog.ErrAccessDenied)}}}
 	}
 	return g.counting.BatchCreatePartition(ctx, database, table, ps)
 }
@@ -433,12 +446,12 @@ func (g governed) BatchCreatePartition(ctx context.Context, database, table stri
 func TestDeniedAccessToATableThatDoesNotExistIsNoBrokenRole(t *testing.T) {
 	c, ctx := openCatalog(t), context.Background()
 	p := NewPublisher(newClock())
-	require.NoError(t, p.PublishDays(ctx, governed{c, false}, eventTable(), []event.Day{1}))
+	require.NoError(t, publishDays(p, governed{c, false}, eventTable(), []event.Day{1}))
 	_, err := c.GetPartition(ctx, "mixpanel", "mp_master_event", []string{"1970-01-02"})
 	require.NoError(t, err)
 	for _, denied := range []error{
-		p.PublishDays(ctx, governed{c, true}, eventTable(), []event.Day{2}),
-		p.PublishDays(ctx, governed{c, false}, eventTable(), []event.Day{3, 4}),
+		publishDays(p, governed{c, true}, eventTable(), []event.Day{2}),
+		publishDays(p, governed{c, false}, eventTable(), []event.Day{3, 4}),
 	} {
 		f, ok := errors.AsType[*fault.Error](denied)
 		require.True(t, ok, denied)

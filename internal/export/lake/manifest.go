@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/refract-io/refract/internal/event"
@@ -14,15 +15,23 @@ import (
 	"github.com/refract-io/refract/internal/platform/fault"
 )
 
-// ManifestFormat is the version of the manifest's own form, RowFormat that of the rows it counts.
+// ManifestFormat is the version of the manifest's own form.
+const ManifestFormat = 1
+
+// The forms of rows that a manifest counts.
 const (
-	ManifestFormat = 1
-	RowFormat      = "json/1"
+	// RowFormat is that of JSON pipelines, SchematizedJSON and SchematizedParquet those of schematized ones, Raw that of raw ones.
+	RowFormat          = "json/1"
+	SchematizedJSON    = "aws-json/1"
+	SchematizedParquet = "aws-parquet/1"
+	RawFormat          = "raw/1"
 )
 
 // Object is a data object as a manifest names it.
 type Object struct {
 	Key string `json:"key"`
+	// Table is the table's name where a pipeline has several.
+	Table string `json:"table,omitempty"`
 	// Day is the event day of all its rows, as 2026-05-01; empty in a snapshot.
 	Day string `json:"day,omitempty"`
 	// Rows is at least 1.
@@ -33,6 +42,9 @@ type Object struct {
 	// MinPosition and MaxPosition bound the log positions of the rows; absent in a snapshot.
 	MinPosition uint64 `json:"min_position,omitempty"`
 	MaxPosition uint64 `json:"max_position,omitempty"`
+	// Values has for each column of a schematized table, in order, the number of values that are not null. Columns that the table
+	// got later are missing at the end.
+	Values []int64 `json:"values,omitempty"`
 }
 
 // Totals sums up what a run wrote.
@@ -73,30 +85,33 @@ type Manifest struct {
 // Sum sets the totals from the data objects. Long and Reduced stay as they are.
 func (m *Manifest) Sum() {
 	m.Totals.Rows, m.Totals.Bytes, m.Totals.Objects, m.Totals.Days = 0, 0, len(m.Data), 0
-	day := ""
+	days := map[string]struct{}{}
 	for _, o := range m.Data {
 		m.Totals.Rows += o.Rows
 		m.Totals.Bytes += o.Bytes
-		if o.Day != day {
-			day = o.Day
-			m.Totals.Days++
+		if o.Day != "" {
+			days[o.Day] = struct{}{}
 		}
 	}
+	m.Totals.Days = len(days)
 }
 
 // Days returns the event days that the manifest's objects belong to, ascending.
 func (m *Manifest) Days() ([]event.Day, error) {
 	var days []event.Day
+	last := ""
 	for _, o := range m.Data {
+		if o.Day == last && len(days) > 0 {
+			continue
+		}
 		d, err := event.ParseDay(o.Day)
 		if err != nil {
 			return nil, fmt.Errorf("reading the manifest of pipeline %s: %w", m.Pipeline, err)
 		}
-		if len(days) == 0 || days[len(days)-1] != d {
-			days = append(days, d)
-		}
+		days, last = append(days, d), o.Day
 	}
-	return days, nil
+	slices.Sort(days)
+	return slices.Compact(days), nil
 }
 
 // WriteManifest stores the manifest under its key.

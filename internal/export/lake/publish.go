@@ -30,34 +30,53 @@ type Publisher struct {
 	now func() time.Time
 
 	mu   sync.Mutex
-	seen map[string]map[event.Day]time.Time
+	seen map[string]*published
+}
+
+// published is what was seen of a table in the catalog.
+type published struct {
+	columns    []catalog.Column
+	partitions map[event.Day]placed
+}
+
+// placed is where a partition was, and when that was seen.
+type placed struct {
+	location string
+	at       time.Time
 }
 
 // NewPublisher returns a publisher that tells time with now.
 func NewPublisher(now func() time.Time) *Publisher {
-	return &Publisher{now: now, seen: map[string]map[event.Day]time.Time{}}
+	return &Publisher{now: now, seen: map[string]*published{}}
 }
 
-// PublishDays makes the table and the partitions of the days exist with their locations. What users added to the table or to
-// partitions stays. It takes a constant number of calls for up to 100 days, none when all was seen within the last minute, and is
-// idempotent.
-func (p *Publisher) PublishDays(ctx context.Context, c catalog.Catalog, t Table, days []event.Day) error {
+// PublishPartitions makes the table and the partitions exist with their columns and locations. What users added to the table or to
+// partitions stays. It takes a constant number of calls for up to 100 partitions, none when all was seen within the last minute, and
+// is idempotent.
+//
+// A role that may not work on partitions gets a table without partition keys that points at its root (Mixpanel, "AWS Glue": partitions
+// are optional); unpartitioned tells that the table is such a one. It is a fault.Setup if the table has partition keys already, or if
+// a partition lies in a version of its day, since the root has several versions of it.
+func (p *Publisher) PublishPartitions(ctx context.Context, c catalog.Catalog, t Table, parts []Partition) (unpartitioned bool, err error) {
 	id := t.Database + "." + t.Name + " " + t.Location
-	missing := p.unseen(id, days)
+	missing := p.unseen(id, t.Columns, parts)
 	if len(missing) == 0 {
-		return nil
+		return false, nil
 	}
 	table, err := ensureTable(ctx, c, t)
 	if err != nil {
-		return err
+		return false, err
+	}
+	if len(table.PartitionKeys) == 0 {
+		return true, t.whole(parts)
 	}
 	for batch := range slices.Chunk(missing, catalog.MaxBatchCreate) {
 		if err := ensurePartitions(ctx, c, t, &table.StorageDescriptor, batch); err != nil {
-			return err
+			return false, err
 		}
-		p.remember(id, batch)
+		p.remember(id, t.Columns, batch)
 	}
-	return nil
+	return false, nil
 }
 
 // PublishVersion makes the table exist and point to t.Location. It is idempotent.
@@ -66,24 +85,46 @@ func (p *Publisher) PublishVersion(ctx context.Context, c catalog.Catalog, t Tab
 	return err
 }
 
-func (p *Publisher) unseen(id string, days []event.Day) []event.Day {
+// unseen returns the partitions that were not seen in place lately, all of them if the table has other columns now.
+func (p *Publisher) unseen(id string, columns []catalog.Column, parts []Partition) []Partition {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	oldest := p.now().Add(-verifiedFor)
 	seen := p.seen[id]
-	maps.DeleteFunc(seen, func(_ event.Day, at time.Time) bool { return at.Before(oldest) })
-	return slices.DeleteFunc(slices.Clone(days), func(d event.Day) bool { _, ok := seen[d]; return ok })
+	if seen == nil || !sameColumns(seen.columns, columns) {
+		return parts
+	}
+	oldest := p.now().Add(-verifiedFor)
+	maps.DeleteFunc(seen.partitions, func(_ event.Day, at placed) bool { return at.at.Before(oldest) })
+	return slices.DeleteFunc(slices.Clone(parts), func(part Partition) bool { return seen.partitions[part.Day].location == part.Location })
 }
 
-func (p *Publisher) remember(id string, days []event.Day) {
+func (p *Publisher) remember(id string, columns []catalog.Column, parts []Partition) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.seen[id] == nil {
-		p.seen[id] = map[event.Day]time.Time{}
+	seen := p.seen[id]
+	if seen == nil || !sameColumns(seen.columns, columns) {
+		seen = &published{slices.Clone(columns), map[event.Day]placed{}}
+		p.seen[id] = seen
 	}
-	for _, d := range days {
-		p.seen[id][d] = p.now()
+	for _, part := range parts {
+		seen.partitions[part.Day] = placed{part.Location, p.now()}
 	}
+}
+
+func sameColumns(a, b []catalog.Column) bool {
+	return slices.EqualFunc(a, b, func(a, b catalog.Column) bool { return a.Name == b.Name && a.Type == b.Type })
+}
+
+// whole refuses to publish partitions that a table without partition keys cannot have.
+func (t *Table) whole(parts []Partition) error {
+	for _, part := range parts {
+		if part.Location != t.Location+part.Day.Path()+"/" {
+			return fault.New(fault.Setup, "publishing partitions of", t.Database+"."+t.Name,
+				errors.New("the table has no partition keys, and days that are replaced need partitions"),
+				"allow the role "+partitionActions+", drop the table and run the pipeline again")
+		}
+	}
+	return nil
 }
 
 // ensureTable creates or updates the table and returns it as it is then. An update is made only when a column of ours is missing or
@@ -119,7 +160,7 @@ func ensureTable(ctx context.Context, c catalog.Catalog, t Table) (*catalog.Tabl
 }
 
 // getTable reads the table. Lake Formation answers AccessDenied for a table that does not exist, so creating it is tried then: only
-// when that says that the table exists was access denied indeed.
+// when that says that the table exists was access denied indeed. When it is denied too, that tells what is missing.
 func getTable(ctx context.Context, c catalog.Catalog, t Table) (table *catalog.Table, err error) {
 	err = timed(ctx, func(ctx context.Context) error {
 		table, err = c.GetTable(ctx, t.Database, t.Name)
@@ -128,15 +169,30 @@ func getTable(ctx context.Context, c catalog.Catalog, t Table) (table *catalog.T
 	if !errors.Is(err, catalog.ErrAccessDenied) {
 		return table, err
 	}
-	if created := createTable(ctx, c, t); created != nil {
+	switch created := createTable(ctx, c, t); {
+	case created == nil:
+		return nil, catalog.ErrNotFound // a moment ago
+	case errors.Is(created, catalog.ErrAlreadyExists):
 		return nil, err
+	default:
+		return nil, created
 	}
-	return &catalog.Table{TableInput: t.input(), DatabaseName: t.Database}, nil
 }
 
-// createTable creates the table, and its database when there is none.
+// createTable creates the table, and its database when there is none. It has no partition keys if the role may not work on
+// partitions.
 func createTable(ctx context.Context, c catalog.Catalog, t Table) error {
-	create := func(ctx context.Context) error { return c.CreateTable(ctx, t.Database, t.input()) }
+	in := t.input()
+	if t.Partitioned {
+		denied, err := partitionsDenied(ctx, c, t)
+		if err != nil {
+			return err
+		}
+		if denied {
+			in.PartitionKeys = []catalog.Column{}
+		}
+	}
+	create := func(ctx context.Context) error { return c.CreateTable(ctx, t.Database, in) }
 	err := timed(ctx, create)
 	if !errors.Is(err, catalog.ErrNotFound) {
 		return err
@@ -164,28 +220,52 @@ func (t *Table) merge(table *catalog.Table) (in catalog.TableInput, changed bool
 	case !strings.HasPrefix(location, t.Root):
 		return in, false, refuse("it lies in %s, not below %s", location, t.Root)
 	}
-	var keys []string
-	for _, k := range in.PartitionKeys {
-		keys = append(keys, strings.ToLower(k.Name))
+	if have := formatOf(&in.StorageDescriptor); have != "" && have != t.format() {
+		return in, false, refuse("it is a table of %s, not of %s", have, t.format())
 	}
-	if want := t.partitionKeys(); !slices.Equal(keys, want) {
-		return in, false, refuse("its partition keys are %v, not %v", keys, want)
+	if keys := partitionKeys(&in); len(keys) > 0 && !slices.Equal(keys, t.partitionKeys()) {
+		return in, false, refuse("its partition keys are %v, not %v", keys, t.partitionKeys())
 	}
 	if location != t.Location {
 		in.StorageDescriptor.Location = t.Location
 		changed = true
 	}
-	var add []catalog.Column
-	for _, column := range t.Columns {
-		if !slices.ContainsFunc(in.StorageDescriptor.Columns, func(have catalog.Column) bool { return strings.EqualFold(have.Name, column.Name) }) {
-			add = append(add, column)
-		}
-	}
-	if len(add) > 0 {
+	if add := missingColumns(in.StorageDescriptor.Columns, t.Columns); len(add) > 0 {
 		in.StorageDescriptor.Columns = slices.Concat(in.StorageDescriptor.Columns, add)
 		changed = true
 	}
 	return in, changed, nil
+}
+
+// missingColumns returns the wanted columns that are not there.
+func missingColumns(have, want []catalog.Column) (missing []catalog.Column) {
+	names := make(map[string]struct{}, len(have))
+	for _, c := range have {
+		names[strings.ToLower(c.Name)] = struct{}{}
+	}
+	for _, c := range want {
+		if _, ok := names[strings.ToLower(c.Name)]; !ok {
+			missing = append(missing, c)
+		}
+	}
+	return missing
+}
+
+// formatOf returns the format of a table whose SerDe is one of ours.
+func formatOf(sd *catalog.StorageDescriptor) Format {
+	for format, d := range definitions {
+		if d.library == sd.SerdeInfo.SerializationLibrary {
+			return format
+		}
+	}
+	return ""
+}
+
+func partitionKeys(in *catalog.TableInput) (keys []string) {
+	for _, k := range in.PartitionKeys {
+		keys = append(keys, strings.ToLower(k.Name))
+	}
+	return keys
 }
 
 func (t *Table) partitionKeys() []string {
@@ -193,114 +273,6 @@ func (t *Table) partitionKeys() []string {
 		return []string{PartitionKey}
 	}
 	return nil
-}
-
-// ensurePartitions makes at most 100 partitions exist, each with a whole storage descriptor, since readers take nothing over from
-// the table. Existing ones only get their location set right.
-func ensurePartitions(ctx context.Context, c catalog.Catalog, t Table, sd *catalog.StorageDescriptor, days []event.Day) error {
-	name := t.Database + "." + t.Name
-	for range updateTries {
-		update, create, err := t.comparePartitions(ctx, c, sd, days)
-		if err != nil {
-			return catalogFault("reading partitions of", name, err)
-		}
-		if len(update) > 0 {
-			err := timed(ctx, func(ctx context.Context) error { return c.BatchUpdatePartition(ctx, t.Database, t.Name, update) })
-			if again(err, catalog.ErrNotFound, catalog.ErrConcurrentModification) {
-				continue
-			}
-			if err != nil {
-				return catalogFault("updating partitions of", name, err)
-			}
-		}
-		if len(create) == 0 {
-			return nil
-		}
-		err = timed(ctx, func(ctx context.Context) error { return c.BatchCreatePartition(ctx, t.Database, t.Name, create) })
-		// A partition that exists now, made by someone else or by a call whose answer was lost, is compared like any other.
-		if again(err, catalog.ErrAlreadyExists, catalog.ErrConcurrentModification) {
-			continue
-		}
-		if err != nil {
-			return catalogFault("creating partitions of", name, err)
-		}
-		return nil
-	}
-	return fault.New(fault.Transient, "publishing partitions of", name, catalog.ErrConcurrentModification, "others change the partitions all the time")
-}
-
-func (t *Table) comparePartitions(ctx context.Context, c catalog.Catalog, sd *catalog.StorageDescriptor, days []event.Day) (update, create []catalog.PartitionInput, err error) {
-	var have []*catalog.Partition
-	err = timed(ctx, func(ctx context.Context) error {
-		have, err = c.GetPartitions(ctx, t.Database, t.Name, daysExpression(days))
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	byDay := map[string]*catalog.Partition{}
-	for _, p := range have {
-		if len(p.Values) == 1 {
-			byDay[p.Values[0]] = p
-		}
-	}
-	for _, d := range days {
-		location := t.Location + d.Path() + "/"
-		p, ok := byDay[d.String()]
-		switch {
-		case !ok:
-			own := *sd
-			own.Location = location
-			create = append(create, catalog.PartitionInput{Values: []string{d.String()}, StorageDescriptor: own})
-		case withSlash(p.StorageDescriptor.Location) != location:
-			in := p.PartitionInput
-			in.StorageDescriptor.Location = location
-			update = append(update, in)
-		}
-	}
-	return update, create, nil
-}
-
-// daysExpression selects the partitions of at most 100 days; it stays below the 2,048 characters that Glue takes.
-func daysExpression(days []event.Day) string {
-	quoted := make([]string, len(days))
-	for i, d := range days {
-		quoted[i] = "'" + d.String() + "'"
-	}
-	return PartitionKey + " IN (" + strings.Join(quoted, ", ") + ")"
-}
-
-// again reports whether err is about some items only, each with one of the causes.
-func again(err error, causes ...error) bool {
-	is := func(err error) bool {
-		return slices.ContainsFunc(causes, func(c error) bool { return errors.Is(err, c) })
-	}
-	if batch, ok := errors.AsType[*catalog.BatchError](err); ok {
-		return !slices.ContainsFunc(batch.Failed, func(f catalog.PartitionError) bool { return !is(f.Err) })
-	}
-	return err != nil && is(err)
-}
-
-// catalogFault gives the catalog's answers that carry no class one.
-func catalogFault(op, object string, err error) error {
-	if _, ok := errors.AsType[*fault.Error](err); ok || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%s %s: %w", op, object, err)
-	}
-	cause := err
-	if batch, ok := errors.AsType[*catalog.BatchError](err); ok {
-		cause = batch.Failed[0].Err
-	}
-	switch {
-	case errors.Is(cause, catalog.ErrAccessDenied):
-		return fault.New(fault.Setup, op, object, err, "give the role the Glue actions of the setup page, and under Lake Formation CREATE_TABLE on the database and the data location")
-	case errors.Is(cause, catalog.ErrInvalidInput):
-		return fault.New(fault.Setup, op, object, err, "check the names of database and table")
-	case errors.Is(cause, catalog.ErrNotFound), errors.Is(cause, catalog.ErrConcurrentModification), errors.Is(cause, context.DeadlineExceeded):
-		return fault.New(fault.Transient, op, object, err, "")
-	case fault.ClassOf(cause) != fault.Bug:
-		return fault.New(fault.ClassOf(cause), op, object, err, "")
-	}
-	return fmt.Errorf("%s %s: %w", op, object, err)
 }
 
 func timed(ctx context.Context, call func(context.Context) error) error {

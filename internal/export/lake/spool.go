@@ -35,24 +35,32 @@ func (s *spool) Write(p []byte) (int, error) {
 		return s.mem.Write(p)
 	}
 	if s.file == nil {
-		f, err := os.CreateTemp(s.dir, "refract-part-*")
-		if err != nil {
-			return 0, spoolFault("creating a temporary file", s.dir, err)
+		if err := s.toFile(); err != nil {
+			return 0, err
 		}
-		s.file = f
-		if err := os.Remove(f.Name()); err != nil { // the open file stays usable and vanishes with the process
-			return 0, spoolFault("unlinking a temporary file", f.Name(), err)
-		}
-		if _, err := f.Write(s.mem.Bytes()); err != nil {
-			return 0, spoolFault("writing a temporary file", f.Name(), err)
-		}
-		s.mem = bytes.Buffer{}
 	}
 	n, err := s.file.Write(p)
 	if err != nil {
 		return n, spoolFault("writing a temporary file", s.file.Name(), err)
 	}
 	return n, nil
+}
+
+// toFile moves what is in memory to a file, where all that follows goes too.
+func (s *spool) toFile() error {
+	f, err := os.CreateTemp(s.dir, "refract-part-*")
+	if err != nil {
+		return spoolFault("creating a temporary file", s.dir, err)
+	}
+	s.file = f
+	if err := os.Remove(f.Name()); err != nil { // the open file stays usable and vanishes with the process
+		return spoolFault("unlinking a temporary file", f.Name(), err)
+	}
+	if _, err := f.Write(s.mem.Bytes()); err != nil {
+		return spoolFault("writing a temporary file", f.Name(), err)
+	}
+	s.mem = bytes.Buffer{}
+	return nil
 }
 
 // reader returns the bytes from their start.

@@ -12,22 +12,32 @@ import (
 // deleteBatch is how many keys go to one Delete (Amazon S3, DeleteObjects: 1,000).
 const deleteBatch = 1000
 
-// Sweep deletes the run's objects that m does not name: what an earlier attempt left when the present one wrote fewer parts. The
-// folders looked through are those of days or, when days is nil, the snapshot's version; nothing of another run is touched.
-func Sweep(ctx context.Context, b bucket.Bucket, l Layout, w Window, days []event.Day, m *Manifest) error {
+// Folders returns the folders in which a run may have left objects of the table: those of days, in their versions if there are such,
+// or the snapshot's if days is nil, and those of oversize rows.
+func (l Layout) Folders(w Window, days []event.Day, versioned bool) []string {
+	dirs := []string{l.OversizeDir()}
+	if days == nil {
+		return append(dirs, l.VersionDir(w))
+	}
+	for _, d := range days {
+		if versioned {
+			dirs = append(dirs, l.DayVersionDir(d, w), l.OversizeDayDir(d))
+		} else {
+			dirs = append(dirs, l.DayDir(d))
+		}
+	}
+	return dirs
+}
+
+// Sweep deletes the run's objects in the folders that m does not name: what an earlier attempt left when the present one wrote fewer
+// parts. Nothing of another run is touched.
+func Sweep(ctx context.Context, b bucket.Bucket, l Layout, w Window, dirs []string, m *Manifest) error {
 	named := map[string]bool{}
 	for _, o := range slices.Concat(m.Data, m.Oversize) {
 		named[o.Key] = true
 	}
-	prefixes := []string{l.OversizeDir() + l.stem(w)}
-	if days == nil {
-		prefixes = append(prefixes, l.VersionDir(w))
-	}
-	for _, d := range days {
-		prefixes = append(prefixes, l.DayDir(d)+l.stem(w))
-	}
-	for _, prefix := range prefixes {
-		err := deleteBelow(ctx, b, prefix, func(key string) bool { return !named[key] })
+	for _, dir := range dirs {
+		err := deleteBelow(ctx, b, dir+l.stem(w), func(key string) bool { return !named[key] })
 		if err != nil {
 			return err
 		}
@@ -35,14 +45,14 @@ func Sweep(ctx context.Context, b bucket.Bucket, l Layout, w Window, days []even
 	return nil
 }
 
-// Abandon removes what a run without a manifest has written. days as for Sweep.
-func Abandon(ctx context.Context, b bucket.Bucket, l Layout, w Window, days []event.Day) error {
-	return Sweep(ctx, b, l, w, days, &Manifest{})
+// Abandon removes what a run without a manifest has written in the folders.
+func Abandon(ctx context.Context, b bucket.Bucket, l Layout, w Window, dirs []string) error {
+	return Sweep(ctx, b, l, w, dirs, &Manifest{})
 }
 
 // RemoveVersion deletes a snapshot that a later one has replaced, and then its manifest.
 func RemoveVersion(ctx context.Context, b bucket.Bucket, l Layout, w Window) error {
-	if err := Abandon(ctx, b, l, w, nil); err != nil {
+	if err := Abandon(ctx, b, l, w, l.Folders(w, nil, false)); err != nil {
 		return err
 	}
 	return deleteKeys(ctx, b, []string{l.ManifestKey(w)})

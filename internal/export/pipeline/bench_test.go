@@ -26,7 +26,7 @@ func BenchmarkRows(b *testing.B) {
 	for b.Loop() {
 		n++
 		out := lake.NewWriter(b.Context(), h.bucket, layout, lake.Window{UpTo: n}, lake.WriterOptions{TempDir: b.TempDir()})
-		require.NoError(b, out.Begin(layout.DayDir(1), "1970-01-02"))
+		require.NoError(b, out.Begin(lake.Folder{Dir: layout.DayDir(1), Day: "1970-01-02"}))
 		var t transform.Rows
 		for _, in := range batches {
 			for i := range in.Len {

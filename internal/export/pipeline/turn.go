@@ -305,7 +305,7 @@ func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*lake.Mani
 	if err != nil {
 		return nil, err
 	}
-	return nil, lake.Abandon(ctx, b, p.Layout(), run.name(), days)
+	return nil, lake.Abandon(ctx, b, p.Layout(), run.name(), p.Layout().Folders(run.name(), days, false))
 }
 
 // collect removes the snapshots whose grace period is over.

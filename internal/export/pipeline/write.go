@@ -46,7 +46,7 @@ func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run) (*lake.Manife
 		if err != nil {
 			return nil, err
 		}
-		if err := lake.Sweep(ctx, b, layout, run.name(), days, m); err != nil {
+		if err := lake.Sweep(ctx, b, layout, run.name(), layout.Folders(run.name(), days, false), m); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +68,15 @@ func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run) (*lake.Manife
 	if err != nil {
 		return nil, err
 	}
-	return m, w.publisher.PublishDays(ctx, c, table, days)
+	partitions := make([]lake.Partition, len(days))
+	for i, d := range days {
+		partitions[i] = lake.Partition{Day: d, Location: b.Location(layout.DayDir(d))}
+	}
+	unpartitioned, err := w.publisher.PublishPartitions(ctx, c, table, partitions)
+	if unpartitioned {
+		w.Logger.Warn("the role may not work on partitions, so the table has none", "pipeline", p.Name, "table", p.Database+"."+p.Table)
+	}
+	return m, err
 }
 
 func columns(d *Definition) []catalog.Column {
@@ -86,20 +94,25 @@ func columns(d *Definition) []catalog.Column {
 func (w *Worker) writeObjects(ctx context.Context, b bucket.Bucket, p *Pipeline, run *Run) (*lake.Manifest, error) {
 	layout := p.Layout()
 	out := lake.NewWriter(ctx, b, layout, run.name(), w.Writer)
-	whole := &oversize{ctx: ctx, bucket: b, layout: layout, window: run.name(), options: w.Writer}
-	rows := &transform.Rows{Milliseconds: p.Milliseconds, Whole: whole.add}
+	whole := lake.NewWriter(ctx, b, layout, run.name(), w.Writer)
+	rows := &transform.Rows{Milliseconds: p.Milliseconds, Whole: func(row []byte, position uint64) error {
+		if err := whole.Begin(lake.Folder{Dir: layout.OversizeDir()}); err != nil {
+			return err
+		}
+		return whole.Commit(append(whole.Buffer(), row...), position)
+	}}
 	err := w.scan(ctx, p, run, rows, out)
 	if err != nil {
 		out.Abort()
-		whole.abort()
+		whole.Abort()
 		return nil, err
 	}
 	data, err := out.Close()
 	if err != nil {
-		whole.abort()
+		whole.Abort()
 		return nil, err
 	}
-	kept, err := whole.close()
+	kept, err := whole.Close()
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +129,7 @@ func (w *Worker) scan(ctx context.Context, p *Pipeline, run *Run, rows *transfor
 	layout := p.Layout()
 	switch p.Source {
 	case People:
-		if err := out.Begin(layout.VersionDir(run.name()), ""); err != nil {
+		if err := out.Begin(lake.Folder{Dir: layout.VersionDir(run.name())}); err != nil {
 			return err
 		}
 		return w.Reader.ScanProfiles(ctx, p.Project, run.UpTo, func(distinctID, properties []byte) error {
@@ -127,7 +140,7 @@ func (w *Worker) scan(ctx context.Context, p *Pipeline, run *Run, rows *transfor
 			return out.Commit(row, 0)
 		})
 	case Identities:
-		if err := out.Begin(layout.VersionDir(run.name()), ""); err != nil {
+		if err := out.Begin(lake.Folder{Dir: layout.VersionDir(run.name())}); err != nil {
 			return err
 		}
 		return w.Reader.ScanIdentities(ctx, p.Project, run.UpTo, func(distinctID, resolved []byte) error {
@@ -139,7 +152,7 @@ func (w *Worker) scan(ctx context.Context, p *Pipeline, run *Run, rows *transfor
 	return w.Reader.Scan(ctx, run.window(&p.Definition), func(b *store.Batch) error {
 		if first || b.Day != day {
 			first, day = false, b.Day
-			if err := out.Begin(layout.DayDir(day), day.String()); err != nil {
+			if err := out.Begin(lake.Folder{Dir: layout.DayDir(day), Day: day.String()}); err != nil {
 				return err
 			}
 		}
@@ -154,37 +167,4 @@ func (w *Worker) scan(ctx context.Context, p *Pipeline, run *Run, rows *transfor
 		}
 		return nil
 	})
-}
-
-// oversize keeps the rows that were reduced, whole. Most runs have none and open no writer.
-type oversize struct {
-	ctx     context.Context
-	bucket  bucket.Bucket
-	layout  lake.Layout
-	window  lake.Window
-	options lake.WriterOptions
-	out     *lake.Writer
-}
-
-func (o *oversize) add(row []byte, position uint64) error {
-	if o.out == nil {
-		o.out = lake.NewWriter(o.ctx, o.bucket, o.layout, o.window, o.options)
-		if err := o.out.Begin(o.layout.OversizeDir(), ""); err != nil {
-			return err
-		}
-	}
-	return o.out.Commit(append(o.out.Buffer(), row...), position)
-}
-
-func (o *oversize) close() ([]lake.Object, error) {
-	if o.out == nil {
-		return nil, nil
-	}
-	return o.out.Close()
-}
-
-func (o *oversize) abort() {
-	if o.out != nil {
-		o.out.Abort()
-	}
 }
