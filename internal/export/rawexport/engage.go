@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/transform"
 	"github.com/refract-io/refract/internal/export/where"
 )
 
@@ -21,7 +22,7 @@ const maxForm = 1 << 20
 type engageQuery struct {
 	ids     []string // sorted; nil for all
 	where   *where.Expr
-	output  []string // sorted; nil for all
+	output  *transform.Projection // nil for all
 	page    int
 	session *session // nil for a new one
 	// key says which profiles are asked for.
@@ -47,10 +48,11 @@ func (s *server) parseEngage(form url.Values, project int64) (*engageQuery, erro
 	}
 	slices.Sort(q.ids)
 	if text := form.Get("output_properties"); text != "" {
-		if q.output, err = texts("output_properties", text); err != nil {
+		names, err := texts("output_properties", text)
+		if err != nil {
 			return nil, err
 		}
-		slices.Sort(q.output)
+		q.output = transform.NewProjection(names, nil)
 	}
 	if text := form.Get("page"); text != "" {
 		if q.page, err = strconv.Atoi(text); err != nil || q.page < 0 {
@@ -168,7 +170,6 @@ type pageWriter struct {
 	first   bool // of its session
 	written int
 	view    where.View
-	pick    picker
 }
 
 // profile takes the next profile.
@@ -218,7 +219,7 @@ func (p *pageWriter) write(distinctID, properties []byte) (err error) {
 	b.pending = event.AppendKey(b.pending, "$properties")
 	if p.query.output == nil {
 		b.pending = append(b.pending, properties...)
-	} else if b.pending, err = p.pick.append(b.pending, properties, p.query.output); err != nil {
+	} else if b.pending, err = p.query.output.Append(b.pending, properties); err != nil {
 		return err
 	}
 	b.pending = append(b.pending, '}')

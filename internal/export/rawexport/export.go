@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/transform"
 	"github.com/refract-io/refract/internal/export/where"
 	"github.com/refract-io/refract/internal/intake/store"
 )
@@ -165,8 +166,8 @@ func (s *server) writeEvents(ctx context.Context, b *body, project int64, q *exp
 					continue
 				}
 			}
-			batch.Record(event.KindEvent, i, &record)
 			if q.where != nil {
+				batch.Record(event.KindEvent, i, &record)
 				view.Event(&record, users[string(record.DistinctID)])
 				if ok, err := q.where.Match(&view); err != nil {
 					return err
@@ -174,7 +175,7 @@ func (s *server) writeEvents(ctx context.Context, b *body, project int64, q *exp
 					continue
 				}
 			}
-			b.pending = appendEvent(b.pending, &record, q.milliseconds)
+			b.pending = transform.AppendRawEvent(b.pending, batch, i, q.milliseconds)
 			if err := b.sendLarge(); err != nil {
 				return err
 			}
@@ -188,30 +189,4 @@ func (s *server) writeEvents(ctx context.Context, b *body, project int64, q *exp
 		return nil
 	}
 	return err
-}
-
-// appendEvent appends an event as a line: the properties that ingestion lifted out first, then the rest as it was sent.
-func appendEvent(dst []byte, r *event.Record, milliseconds bool) []byte {
-	dst = event.AppendString(append(dst, `{"event":`...), r.Name)
-	dst = append(dst, `,"properties":{`...)
-	at := r.Time
-	if !milliseconds {
-		if at /= 1000; r.Time%1000 < 0 {
-			at--
-		}
-	}
-	dst = event.AppendIntMember(dst, "time", at)
-	dst = event.AppendStringMember(dst, "distinct_id", r.DistinctID)
-	for _, id := range [...]struct {
-		key  string
-		text []byte
-	}{{"$device_id", r.DeviceID}, {"$user_id", r.UserID}, {"$insert_id", r.InsertID}} {
-		if len(id.text) > 0 {
-			dst = event.AppendStringMember(dst, id.key, id.text)
-		}
-	}
-	if len(r.Properties) > len("{}") {
-		dst = append(append(dst, ','), r.Properties[1:len(r.Properties)-1]...)
-	}
-	return append(dst, "}}\n"...)
 }

@@ -3,9 +3,8 @@ package rawexport
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/transform"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 )
 
@@ -21,9 +20,9 @@ func (s *server) users(ctx context.Context, project int64, upTo eventlog.Positio
 		return nil, nil
 	}
 	found, size := users{}, 0
-	var pick picker
+	pick := transform.NewProjection(names, nil)
 	err := s.Reader.ScanProfiles(ctx, project, upTo, func(distinctID, properties []byte) error {
-		picked, err := pick.append(nil, properties, names)
+		picked, err := pick.Append(nil, properties)
 		if err != nil || len(picked) == len("{}") {
 			return err
 		}
@@ -37,26 +36,4 @@ func (s *server) users(ctx context.Context, project int64, upTo eventlog.Positio
 		return nil, fmt.Errorf("reading the profiles of project %d: %w", project, err)
 	}
 	return found, nil
-}
-
-// picker reduces properties. It is reused.
-type picker struct {
-	scanner event.Scanner
-	key     []byte
-}
-
-// append appends the properties object with only the members that have one of the names, which are sorted.
-func (p *picker) append(dst, properties []byte, names []string) ([]byte, error) {
-	if _, err := p.scanner.Object(properties, 0); err != nil {
-		return dst, fmt.Errorf("reading the properties: %w", err)
-	}
-	dst = append(dst, '{')
-	for i := range p.scanner.Members {
-		f := &p.scanner.Members[i]
-		p.key = f.AppendKey(p.key[:0], properties)
-		if _, wanted := slices.BinarySearch(names, string(p.key)); wanted {
-			dst = event.AppendRawMember(dst, p.key, f.Raw(properties))
-		}
-	}
-	return append(dst, '}'), nil
 }

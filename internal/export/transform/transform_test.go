@@ -27,6 +27,7 @@ func batch(records ...record) *store.Batch {
 	b := &store.Batch{Len: len(records)}
 	for i, r := range records {
 		b.Position = append(b.Position, uint64(i+1))
+		b.Received = append(b.Received, 1_700_000_000_000+int64(i))
 		b.Time = append(b.Time, r.time)
 		for _, c := range []struct {
 			column *store.Text

@@ -1,0 +1,181 @@
+package transform
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/parquet"
+	"github.com/refract-io/refract/internal/export/schema"
+	"github.com/refract-io/refract/internal/platform/bucket"
+)
+
+// columnar writes Parquet files. Groups go to a goroutine that encodes them one after the other; the caller fills others meanwhile.
+type columnar struct {
+	parts *lake.Parts
+	work  chan *encoding
+	back  chan *encoding
+	// spares are empty groups by table, which take held bytes of memory with those that were spare and are open now.
+	spares [][]*parquet.Group
+	taken  map[*parquet.Group]int64
+	held   int64
+	keep   int64
+}
+
+// encoding is a row group on its way into a file.
+type encoding struct {
+	folder  lake.Folder
+	table   int
+	columns []schema.Column
+	group   *parquet.Group // nil for none
+	rows    lake.Rows
+	end     bool // of the folder
+}
+
+// file is a Parquet file that is being written.
+type file struct {
+	part   *lake.Part
+	writer *parquet.Writer
+}
+
+func newColumnar(ctx context.Context, b bucket.Bucket, o TablesOptions) *columnar {
+	c := &columnar{
+		parts: lake.NewParts(ctx, b, o.Layout, o.Window, lake.Columnar, o.Writer),
+		work:  make(chan *encoding), back: make(chan *encoding, 2),
+		taken: map[*parquet.Group]int64{}, keep: 2 * o.Memory,
+	}
+	c.parts.Go(c.encode)
+	return c
+}
+
+func (c *columnar) limit(g *parquet.Group) *parquet.Group { return g }
+
+func (c *columnar) long() int64 { return 0 }
+
+// spare prefers a group that the table has had before: its buffers fit.
+func (c *columnar) spare(table int) *parquet.Group {
+	if table < len(c.spares) {
+		if n := len(c.spares[table]); n > 0 {
+			g := c.spares[table][n-1]
+			c.spares[table] = c.spares[table][:n-1]
+			return g
+		}
+	}
+	return new(parquet.Group)
+}
+
+func (c *columnar) write(g *rowGroup) error {
+	full := g.Group
+	err := c.send(&encoding{
+		folder: g.folder, table: g.table, columns: g.schema.Columns(), group: full,
+		rows: lake.Rows{Count: int64(full.Rows()), MinPosition: g.min, MaxPosition: g.max},
+	})
+	if err != nil {
+		return err
+	}
+	c.collect()
+	g.Group = c.spare(g.table)
+	return nil
+}
+
+// collect takes back groups that are encoded. Those that would hold too much memory are let go.
+func (c *columnar) collect() {
+	for {
+		select {
+		case e := <-c.back:
+			c.held -= c.taken[e.group]
+			delete(c.taken, e.group)
+			held := e.group.Held()
+			if c.held+held > c.keep {
+				continue
+			}
+			c.held += held
+			c.taken[e.group] = held
+			for len(c.spares) <= e.table {
+				c.spares = append(c.spares, nil)
+			}
+			c.spares[e.table] = append(c.spares[e.table], e.group)
+		default:
+			return
+		}
+	}
+}
+
+func (c *columnar) end(g *rowGroup) error {
+	return c.send(&encoding{folder: g.folder, end: true})
+}
+
+func (c *columnar) send(e *encoding) error {
+	select {
+	case c.work <- e:
+		return nil
+	case <-c.parts.Done():
+		return c.parts.Err()
+	}
+}
+
+func (c *columnar) close() ([]lake.Object, error) {
+	close(c.work)
+	return c.parts.Close()
+}
+
+func (c *columnar) abort() { c.parts.Abort() }
+
+// encode is the goroutine that fills files.
+func (c *columnar) encode() error {
+	var encoder parquet.Encoder
+	open := map[string]*file{}
+	end := func(dir string) error {
+		f := open[dir]
+		delete(open, dir)
+		if err := f.writer.Close(); err != nil {
+			return fmt.Errorf("encoding %s: %w", f.part.Key, err)
+		}
+		return c.parts.End(f.part)
+	}
+	for {
+		var e *encoding
+		var more bool
+		select {
+		case e, more = <-c.work:
+		case <-c.parts.Done():
+			return nil // with the error that ended the parts
+		}
+		if !more {
+			return nil
+		}
+		dir := e.folder.Dir
+		if e.group != nil {
+			if f := open[dir]; f != nil && e.group.Used() > f.writer.Columns() {
+				if err := end(dir); err != nil {
+					return err
+				}
+			}
+			if open[dir] == nil {
+				if most := c.parts.Crowded(); most != nil {
+					if err := end(most.Folder()); err != nil {
+						return err
+					}
+				}
+				part := c.parts.Begin(e.folder)
+				open[dir] = &file{part, encoder.NewWriter(part, schema.ParquetColumns(e.columns))}
+			}
+			f := open[dir]
+			if err := f.writer.WriteGroup(e.group); err != nil {
+				return fmt.Errorf("encoding %s: %w", f.part.Key, err)
+			}
+			e.rows.Values = e.group.AddCounts(make([]int64, len(e.columns)))[:f.writer.Columns()]
+			f.part.Add(&e.rows)
+			e.group.Reset()
+			select {
+			case c.back <- e:
+			default:
+			}
+		}
+		if f := open[dir]; f != nil && (e.end || f.part.Full()) {
+			if err := end(dir); err != nil {
+				return err
+			}
+		}
+	}
+}
