@@ -74,7 +74,7 @@ func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run) (*lake.Manife
 	}
 	unpartitioned, err := w.publisher.PublishPartitions(ctx, c, table, partitions)
 	if unpartitioned {
-		w.Logger.Warn("the role may not work on partitions, so the table has none", "pipeline", p.Name, "table", p.Database+"."+p.Table)
+		w.Logger.Warn("the role may not work on partitions, so the table has none", "pipeline", p.Name, "table", p.Glue.Database+"."+p.Table)
 	}
 	return m, err
 }
