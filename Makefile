@@ -21,7 +21,7 @@ demo: build ## the whole way from events to SQL on this machine; leaves the serv
 test: deps check unit e2e ## everything that must pass: checks, package tests, end-to-end tests
 	@echo "all tests passed"
 
-deps: ## install what the tests need: psql, awscli, Chromium, Node.js, npm packages
+deps: ## install what the tests need: psql, awscli, Chromium, Node.js, npm packages, versitygw
 	./scripts/deps
 
 check: ## formatting, vet, staticcheck, generated documents

@@ -42,8 +42,9 @@ type PutOptions struct {
 // Bucket holds objects. All methods are safe for concurrent use.
 //
 // Errors carry a fault class: missing permissions and buckets are setup, failures of network and disk (a full disk too)
-// are transient. ErrNotFound and ErrExists are answers and carry none. Implementations retry nothing: a caller that
-// retries wraps the bucket.
+// are transient. ErrNotFound and ErrExists are answers and carry none. An implementation over a network tries single
+// requests again for a bounded time, so that a lost answer never makes a Put meet its own object, and its errors are what is left
+// then; others retry nothing. A caller that wants more tries wraps the bucket with Retrying.
 type Bucket interface {
 	// Location is the address of a key as catalogs and users write it, "s3://name/key".
 	Location(key string) string

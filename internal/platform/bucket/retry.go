@@ -23,15 +23,34 @@ type RetryPolicy struct {
 	Max time.Duration
 }
 
-// wait sleeps after the nth failure, n from 1: half of the wait and up to as much again at random, so that clients that failed
-// together don't return together.
-func (p RetryPolicy) wait(ctx context.Context, n int) error {
+// Complete returns the policy with its zero fields filled in.
+func (p RetryPolicy) Complete() RetryPolicy {
+	if p.Attempts <= 0 {
+		p.Attempts = 6
+	}
+	if p.Base <= 0 {
+		p.Base = 100 * time.Millisecond
+	}
+	if p.Max <= 0 {
+		p.Max = 10 * time.Second
+	}
+	return p
+}
+
+// Delay returns how long to wait after the nth failure, n from 1: half of the wait and up to as much again at random, so that
+// clients that failed together don't return together.
+func (p RetryPolicy) Delay(n int) time.Duration {
 	d := p.Base
 	for ; n > 1 && d < p.Max; n-- {
 		d *= 2
 	}
 	d = min(d, p.Max)
-	timer := time.NewTimer(d/2 + rand.N(d/2+1))
+	return d/2 + rand.N(d/2+1)
+}
+
+// Wait sleeps for the nth failure's delay, or until ctx ends.
+func (p RetryPolicy) Wait(ctx context.Context, n int) error {
+	timer := time.NewTimer(p.Delay(n))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -51,16 +70,7 @@ func (p RetryPolicy) wait(ctx context.Context, n int) error {
 //
 // The result is a LocalPather if inner is one.
 func Retrying(inner Bucket, policy RetryPolicy) Bucket {
-	if policy.Attempts <= 0 {
-		policy.Attempts = 6
-	}
-	if policy.Base <= 0 {
-		policy.Base = 100 * time.Millisecond
-	}
-	if policy.Max <= 0 {
-		policy.Max = 10 * time.Second
-	}
-	r := &retrying{inner, policy}
+	r := &retrying{inner, policy.Complete()}
 	if local, ok := inner.(LocalPather); ok {
 		return struct {
 			*retrying
@@ -85,7 +95,7 @@ func (r *retrying) do(ctx context.Context, try func() error) error {
 		if n >= r.policy.Attempts {
 			return fmt.Errorf("giving up after %d attempts: %w", n, err)
 		}
-		if waitErr := r.policy.wait(ctx, n); waitErr != nil {
+		if waitErr := r.policy.Wait(ctx, n); waitErr != nil {
 			return fmt.Errorf("%w; before that: %w", waitErr, err)
 		}
 	}

@@ -1,0 +1,139 @@
+// Package assume gives clients of AWS services their credentials: those of this process, or of a customer's role that the process
+// assumes with them.
+//
+// A role is assumed as Mixpanel does it (Mixpanel, "AWS S3 export", trust policy): always with an external id, the project's token,
+// which AWS compares with the trust policy's sts:ExternalId if that asks for one. Sessions last an hour, since a role that is assumed by
+// a role gets no more (IAM, "Roles terms and concepts", role chaining), and are renewed before they end. All clients of one role, external
+// id, region and session name share one session: KMS counts each session as another requester of a bucket key, and STS throttles.
+package assume
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/refract-io/refract/internal/platform/fault"
+)
+
+// answerTimeout bounds the wait for the beginning of an answer, so that a service that never answers does not hold a caller that
+// has set itself no end.
+const answerTimeout = time.Minute
+
+// connections is how many idle connections to one service are kept for the next requests.
+const connections = 64
+
+// Role names the credentials of a client.
+type Role struct {
+	// ARN is the role's. Empty is no role: the process's own credentials.
+	ARN string
+	// ExternalID is sent with every AssumeRole. A role cannot be used without one.
+	ExternalID string
+	// Region is the one the client works in, whose STS is asked. Empty is the process's own (AWS_REGION and the like).
+	Region string
+	// Session is the session's name, as CloudTrail shows it and SessionName makes it.
+	Session string
+}
+
+// Options are the same for all roles.
+type Options struct {
+	// Endpoint is the address of an AWS-compatible endpoint that stands in for all services; empty is AWS, or what the
+	// environment says (AWS_ENDPOINT_URL and the like).
+	Endpoint string
+	// Load returns the process's own configuration: by default the SDK's chain of environment, shared files, web identity,
+	// container and instance.
+	Load func(ctx context.Context) (aws.Config, error)
+}
+
+// Roles hands out configurations for AWS clients. It is safe for concurrent use.
+type Roles struct {
+	options Options
+
+	mu       sync.Mutex
+	own      *aws.Config
+	sessions map[Role]*aws.CredentialsCache
+}
+
+// New returns the roles that this process can assume.
+func New(o Options) *Roles {
+	if o.Load == nil {
+		o.Load = func(ctx context.Context) (aws.Config, error) { return config.LoadDefaultConfig(ctx) }
+	}
+	return &Roles{options: o, sessions: map[Role]*aws.CredentialsCache{}}
+}
+
+// Config returns the configuration of a client that acts as the role. It asks nobody: the role is assumed when a client first needs it,
+// and what then fails is a fault in the chain of the client's error, of the class setup where the user must act.
+func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
+	const op = "preparing AWS credentials"
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.own == nil {
+		own, err := r.options.Load(ctx)
+		if err != nil {
+			return aws.Config{}, fault.New(fault.Setup, op, "", err, "mend the AWS configuration of this process: AWS_* variables, ~/.aws/config")
+		}
+		if r.options.Endpoint != "" {
+			own.BaseEndpoint = &r.options.Endpoint
+		}
+		own.HTTPClient = bounded(own.HTTPClient)
+		if own.Credentials != nil {
+			own.Credentials = ownCredentials{own.Credentials}
+		}
+		r.own = &own
+	}
+	cfg := r.own.Copy()
+	if role.Region != "" {
+		cfg.Region = role.Region
+	}
+	if cfg.Region == "" && cfg.BaseEndpoint != nil {
+		cfg.Region = defaultRegion
+	}
+	switch {
+	case cfg.Region == "":
+		return aws.Config{}, fault.New(fault.Setup, op, role.ARN, errNoRegion, "name the destination's region, or set destination.region")
+	case role.ARN == "":
+		return withRenewal(cfg), nil
+	case role.ExternalID == "":
+		return aws.Config{}, fault.New(fault.Bug, op, role.ARN, errNoExternalID, "")
+	}
+	role.Region = cfg.Region
+	session := r.sessions[role]
+	if session == nil {
+		session = newSession(sts.NewFromConfig(cfg), role)
+		r.sessions[role] = session
+	}
+	cfg.Credentials = session
+	return withRenewal(cfg), nil
+}
+
+// defaultRegion is for endpoints that stand in for AWS: most take it, and their users rarely set one.
+const defaultRegion = "us-east-1"
+
+// bounded returns the SDK's client with bounds of ours, and any other client as it is.
+func bounded(client aws.HTTPClient) aws.HTTPClient {
+	if client == nil {
+		client = awshttp.NewBuildableClient()
+	}
+	if standard, ok := client.(*awshttp.BuildableClient); ok {
+		return standard.WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout = answerTimeout
+			t.MaxIdleConnsPerHost = connections
+		})
+	}
+	return client
+}
+
+// String names the role in logs. The external id is left out: it is the project's token.
+func (r Role) String() string {
+	if r.ARN == "" {
+		return "this process's own credentials"
+	}
+	return fmt.Sprintf("%s in %s as %s", r.ARN, r.Region, r.Session)
+}
