@@ -111,7 +111,7 @@ func isReserved(table string) bool {
 }
 
 func (s *Spec) root() string {
-	return strings.TrimSuffix(lake.Layout{Prefix: s.S3.Prefix, Project: s.Project}.TableDir(), "/")
+	return lake.Layout{Prefix: s.S3.Prefix, Project: s.Project}.TableDir()
 }
 
 // folder returns the folder that holds all the pipeline's data.
