@@ -17,6 +17,7 @@ var (
 	ErrConcurrentModification = errors.New("ConcurrentModificationException")
 	ErrInvalidInput           = errors.New("InvalidInputException")
 	ErrAccessDenied           = errors.New("AccessDeniedException")
+	ErrLimitExceeded          = errors.New("ResourceNumberLimitExceededException")
 )
 
 // Batch limits of the Glue API: partitions per call.

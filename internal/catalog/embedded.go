@@ -48,11 +48,21 @@ func (e *Embedded) GetDatabases(ctx context.Context) ([]*Database, error) {
 
 // CreateDatabase implements Catalog. The create time is the catalog's own.
 func (e *Embedded) CreateDatabase(ctx context.Context, d Database) error {
+	return e.CreateTaggedDatabase(ctx, d, nil)
+}
+
+// CreateTaggedDatabase creates a database that has tags.
+func (e *Embedded) CreateTaggedDatabase(ctx context.Context, d Database, tags map[string]string) error {
 	body, err := databaseBody(&d)
 	if err != nil {
 		return err
 	}
-	res, err := e.db.Exec(ctx, `INSERT INTO catalog_database (name, body, created_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, d.Name, body, now())
+	var c checks
+	if c.tags("tags", tags); c.err != nil {
+		return c.err
+	}
+	res, err := e.db.Exec(ctx, `INSERT INTO catalog_database (name, body, created_ms, tags) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		d.Name, body, now(), tagText(tags))
 	return classed("creating catalog database", d.Name, affected(res, err, &Error{ErrAlreadyExists, "Database already exists."}))
 }
 
@@ -89,6 +99,12 @@ func databaseBody(d *Database) (string, error) {
 		return "", fmt.Errorf("encoding database %s: %w", d.Name, err)
 	}
 	return string(body), nil
+}
+
+// lockDatabase keeps a database from being deleted until the transaction ends. The statement changes nothing.
+func lockDatabase(ctx context.Context, tx *meta.Tx, name string) error {
+	res, err := tx.Exec(ctx, `UPDATE catalog_database SET name = name WHERE name = ?`, name)
+	return affected(res, err, noDatabase(name))
 }
 
 func scanDatabase(row scanner) (*Database, error) {

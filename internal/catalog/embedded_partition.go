@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/refract-io/refract/internal/platform/meta"
 )
@@ -40,107 +41,153 @@ func (e *Embedded) batchGet(ctx context.Context, database, table string, values 
 	if err != nil {
 		return nil, err
 	}
+	return partitionsOf(ctx, e.db, t, values)
+}
+
+// partitionsOf returns those partitions of a table that exist.
+func partitionsOf(ctx context.Context, q meta.Querier, t *storedTable, values [][]string) ([]*Partition, error) {
 	decoder := partitionDecoder{table: t}
 	for _, v := range values {
 		var c checks
 		if c.values(v, len(t.PartitionKeys)); c.err != nil {
 			return nil, c.err
 		}
-		err := decoder.row(e.db.QueryRow(ctx, partitionColumns+` WHERE table_id = ? AND sort_key = ?`, t.id, sortKey(v)), nil)
+		err := decoder.row(q.QueryRow(ctx, partitionColumns+` WHERE table_id = ? AND sort_key = ?`, t.id, sortKey(v)), nil)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, err
 		}
 	}
-	return decoder.finish(ctx, e.db)
+	return decoder.finish(ctx, q)
 }
 
 // BatchCreatePartition implements Catalog.
 func (e *Embedded) BatchCreatePartition(ctx context.Context, database, table string, ps []PartitionInput) error {
-	return e.changePartitions(ctx, "creating", database, table, len(ps), MaxBatchCreate, func(w *partitionWriter, i int) ([]string, error) {
-		return ps[i].Values, w.create(ctx, &ps[i])
+	return e.changePartitions(ctx, "creating", database, table, len(ps), MaxBatchCreate, func(w *partitionWriter) error {
+		return w.create(ctx, ps)
 	})
 }
 
 // BatchUpdatePartition implements Catalog. Missing partitions are reported in a *BatchError with ErrNotFound.
 func (e *Embedded) BatchUpdatePartition(ctx context.Context, database, table string, ps []PartitionInput) error {
-	return e.changePartitions(ctx, "updating", database, table, len(ps), MaxBatchUpdate, func(w *partitionWriter, i int) ([]string, error) {
-		return ps[i].Values, w.update(ctx, ps[i].Values, &ps[i])
-	})
-}
-
-// BatchDeletePartition implements Catalog. Missing partitions are reported in a *BatchError with ErrNotFound.
-func (e *Embedded) BatchDeletePartition(ctx context.Context, database, table string, values [][]string) error {
-	return e.changePartitions(ctx, "deleting", database, table, len(values), MaxBatchDelete, func(w *partitionWriter, i int) ([]string, error) {
-		return values[i], w.delete(ctx, values[i])
-	})
-}
-
-// UpdatePartition replaces one partition, whose values may change: they were values and are p.Values afterwards.
-func (e *Embedded) UpdatePartition(ctx context.Context, database, table string, values []string, p PartitionInput) error {
-	err := e.changePartitions(ctx, "updating", database, table, 1, 1, func(w *partitionWriter, _ int) ([]string, error) {
-		return values, w.update(ctx, values, &p)
-	})
-	if batch, ok := errors.AsType[*BatchError](err); ok {
-		return batch.Failed[0].Err
+	updates := make([]PartitionUpdate, len(ps))
+	for i, p := range ps {
+		updates[i] = PartitionUpdate{p.Values, p}
 	}
-	return err
+	return e.ReplacePartitions(ctx, database, table, updates)
 }
 
-// changePartitions calls change for each of n items in one transaction. A request that breaks a limit changes nothing; items
-// whose partition exists already or doesn't exist fail one by one, and the others take effect.
-func (e *Embedded) changePartitions(ctx context.Context, op, database, table string, n, most int,
-	change func(w *partitionWriter, i int) (values []string, err error)) error {
-	database, table = strings.ToLower(database), strings.ToLower(table)
-	var c checks
-	if c.batch("partitions", n, most); c.err != nil {
-		return c.err
-	}
-	var failed []PartitionError
-	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
-		t, err := lockTable(ctx, tx, database, table)
-		if err != nil {
-			return err
-		}
-		w := &partitionWriter{tx: tx, table: t, lists: map[[sha256.Size]byte]int64{}}
-		for i := range n {
-			values, err := change(w, i)
-			switch {
-			case errors.Is(err, ErrAlreadyExists), errors.Is(err, ErrNotFound):
-				failed = append(failed, PartitionError{values, err})
-			case err != nil:
+// PartitionUpdate replaces the partition that has Values by Input, whose values may be others: Hive's clients rename a partition so.
+type PartitionUpdate struct {
+	Values []string
+	Input  PartitionInput
+}
+
+// ReplacePartitions replaces at most MaxBatchUpdate partitions. Missing ones are reported in a *BatchError with ErrNotFound, and
+// those whose new values another partition has with ErrAlreadyExists.
+func (e *Embedded) ReplacePartitions(ctx context.Context, database, table string, updates []PartitionUpdate) error {
+	return e.changePartitions(ctx, "updating", database, table, len(updates), MaxBatchUpdate, func(w *partitionWriter) error {
+		for i := range updates {
+			if err := w.each(updates[i].Values, w.update(ctx, updates[i].Values, &updates[i].Input)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// BatchDeletePartition implements Catalog. Missing partitions are reported in a *BatchError with ErrNotFound.
+func (e *Embedded) BatchDeletePartition(ctx context.Context, database, table string, values [][]string) error {
+	return e.changePartitions(ctx, "deleting", database, table, len(values), MaxBatchDelete, func(w *partitionWriter) error {
+		for _, v := range values {
+			if err := w.each(v, w.delete(ctx, v)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// changePartitions calls change in a transaction with a batch of n partitions. A request that breaks a limit changes nothing; items
+// whose partition exists already or doesn't exist fail one by one, and the others take effect.
+func (e *Embedded) changePartitions(ctx context.Context, op, database, table string, n, most int, change func(*partitionWriter) error) error {
+	var c checks
+	if c.batch("partitions", n, most); c.err != nil {
+		return c.err
+	}
+	var failed []PartitionError
+	err := e.withLockedTable(ctx, op+" partitions of catalog table", database, table, func(tx *meta.Tx, t *storedTable) error {
+		w := &partitionWriter{tx: tx, table: t, lists: map[[sha256.Size]byte]int64{}}
+		err := change(w)
+		failed = w.failed
+		return err
+	})
 	if err == nil && len(failed) > 0 {
 		return &BatchError{failed}
 	}
-	return classed(op+" partitions of catalog table", database+"."+table, err)
+	return err
 }
 
 // partitionBody is what a partition's row keeps besides its values and columns.
 type partitionBody struct {
 	StorageDescriptor StorageDescriptor
 	Parameters        map[string]string `json:",omitempty"`
+	LastAccessTime    time.Time         `json:",omitzero"`
+	LastAnalyzedTime  time.Time         `json:",omitzero"`
 }
 
 // partitionWriter changes partitions of one table in one transaction.
 type partitionWriter struct {
-	tx    *meta.Tx
-	table *storedTable
+	tx     *meta.Tx
+	table  *storedTable
+	failed []PartitionError
 	// lists holds the ids of the column lists met so far, by digest.
 	lists map[[sha256.Size]byte]int64
 }
 
-func (w *partitionWriter) create(ctx context.Context, p *PartitionInput) error {
-	list, body, err := w.encode(ctx, p)
+// each notes the failure of one item. Failures of the whole call are returned.
+func (w *partitionWriter) each(values []string, err error) error {
+	if errors.Is(err, ErrAlreadyExists) || errors.Is(err, ErrNotFound) {
+		w.failed = append(w.failed, PartitionError{values, err})
+		return nil
+	}
+	return err
+}
+
+// create adds partitions in one statement, which tells which of them are new.
+func (w *partitionWriter) create(ctx context.Context, ps []PartitionInput) error {
+	if len(ps) == 0 {
+		return nil
+	}
+	at := now()
+	keys := make([]string, len(ps))
+	rows := make([]string, len(ps))
+	var args []any
+	for i := range ps {
+		list, body, err := w.encode(ctx, &ps[i])
+		if err != nil {
+			return err
+		}
+		key := sortKey(ps[i].Values)
+		keys[i], rows[i] = string(key), `(?, ?, ?, ?, ?, ?)`
+		args = append(args, w.table.id, key, bucketOf(key), list, body, at)
+	}
+	created, err := collect(ctx, w.tx, func(row scanner) (key []byte, err error) { return key, row.Scan(&key) },
+		`INSERT INTO catalog_partition (table_id, sort_key, bucket, column_list_id, body, created_ms) VALUES `+strings.Join(rows, ", ")+
+			` ON CONFLICT DO NOTHING RETURNING sort_key`, args...)
 	if err != nil {
 		return err
 	}
-	res, err := w.tx.Exec(ctx, `INSERT INTO catalog_partition (table_id, sort_key, column_list_id, body, created_ms)
-		VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, w.table.id, sortKey(p.Values), list, body, now())
-	return affected(res, err, errPartitionExists)
+	fresh := make(map[string]bool, len(created))
+	for _, key := range created {
+		fresh[string(key)] = true
+	}
+	for i, key := range keys {
+		if !fresh[key] {
+			w.failed = append(w.failed, PartitionError{ps[i].Values, errPartitionExists})
+		}
+		delete(fresh, key) // a second one in the same batch exists already
+	}
+	return nil
 }
 
 func (w *partitionWriter) update(ctx context.Context, values []string, p *PartitionInput) error {
@@ -163,9 +210,13 @@ func (w *partitionWriter) update(ctx context.Context, values []string, p *Partit
 			return err
 		}
 	}
-	res, err := w.tx.Exec(ctx, `UPDATE catalog_partition SET sort_key = ?, column_list_id = ?, body = ? WHERE table_id = ? AND sort_key = ?`,
-		to, list, body, w.table.id, from)
-	return affected(res, err, errNoPartition)
+	res, err := w.tx.Exec(ctx, `UPDATE catalog_partition SET sort_key = ?, bucket = ?, column_list_id = ?, body = ? WHERE table_id = ? AND sort_key = ?`,
+		to, bucketOf(to), list, body, w.table.id, from)
+	if err := affected(res, err, errNoPartition); err != nil || string(from) == string(to) {
+		return err
+	}
+	_, err = w.tx.Exec(ctx, `UPDATE catalog_column_statistics SET sort_key = ? WHERE table_id = ? AND sort_key = ?`, to, w.table.id, from)
+	return err
 }
 
 func (w *partitionWriter) delete(ctx context.Context, values []string) error {
@@ -173,8 +224,13 @@ func (w *partitionWriter) delete(ctx context.Context, values []string) error {
 	if c.values(values, len(w.table.PartitionKeys)); c.err != nil {
 		return c.err
 	}
-	res, err := w.tx.Exec(ctx, `DELETE FROM catalog_partition WHERE table_id = ? AND sort_key = ?`, w.table.id, sortKey(values))
-	return affected(res, err, errNoPartition)
+	key := sortKey(values)
+	res, err := w.tx.Exec(ctx, `DELETE FROM catalog_partition WHERE table_id = ? AND sort_key = ?`, w.table.id, key)
+	if err := affected(res, err, errNoPartition); err != nil {
+		return err
+	}
+	_, err = w.tx.Exec(ctx, `DELETE FROM catalog_column_statistics WHERE table_id = ? AND sort_key = ?`, w.table.id, key)
+	return err
 }
 
 // encode checks a partition and returns the id of its column list and the rest of it.
@@ -188,7 +244,7 @@ func (w *partitionWriter) encode(ctx context.Context, p *PartitionInput) (list i
 		return 0, "", err
 	}
 	d.Columns = nil
-	text, err := json.Marshal(partitionBody{d, p.Parameters})
+	text, err := json.Marshal(partitionBody{d, p.Parameters, p.LastAccessTime, p.LastAnalyzedTime})
 	if err != nil {
 		return 0, "", fmt.Errorf("encoding partition %v: %w", p.Values, err)
 	}

@@ -20,8 +20,10 @@ type storedTable struct {
 	version int64
 }
 
-const tableColumns = `SELECT t.id, d.name, t.version, t.input, t.created_ms, t.updated_ms
-	FROM catalog_table t JOIN catalog_database d ON d.id = t.database_id`
+const (
+	fromTables   = ` FROM catalog_table t JOIN catalog_database d ON d.id = t.database_id`
+	tableColumns = `SELECT t.id, d.name, t.name, t.version, t.input, t.created_ms, t.updated_ms` + fromTables
+)
 
 // GetTable implements Catalog.
 func (e *Embedded) GetTable(ctx context.Context, database, name string) (*Table, error) {
@@ -35,44 +37,80 @@ func (e *Embedded) GetTable(ctx context.Context, database, name string) (*Table,
 
 // GetTables implements Catalog. They are ordered by name.
 func (e *Embedded) GetTables(ctx context.Context, database string) ([]*Table, error) {
+	all, _, err := e.ScanTables(ctx, database, nil, "", 0)
+	return all, err
+}
+
+// ScanTables returns the tables whose names matches, which may be nil, is true for and follow after in byte order, at most limit of
+// them unless limit is 0, and whether there are more.
+func (e *Embedded) ScanTables(ctx context.Context, database string, matches func(name string) bool, after string, limit int) (tables []*Table, more bool, err error) {
 	database = strings.ToLower(database)
-	stored, err := collect(ctx, e.db, scanTable, tableColumns+` WHERE d.name = ? ORDER BY t.name`, database)
-	if err == nil && len(stored) == 0 {
+	tables, more, err = e.scanTables(ctx, database, matches, after, limit)
+	if err == nil && len(tables) == 0 {
 		err = checkDatabase(ctx, e.db, database)
 	}
+	return tables, more, classed("listing the tables of catalog database", database, err)
+}
+
+func (e *Embedded) scanTables(ctx context.Context, database string, matches func(name string) bool, after string, limit int) (tables []*Table, more bool, err error) {
+	rows, err := e.db.Query(ctx, tableColumns+` WHERE d.name = ? AND t.name > ? ORDER BY t.name`, database, after)
 	if err != nil {
-		return nil, classed("listing the tables of catalog database", database, err)
+		return nil, false, err
 	}
-	tables := make([]*Table, len(stored))
-	for i, t := range stored {
-		tables[i] = &t.Table
+	defer rows.Close()
+	for rows.Next() {
+		row, err := scanTableRow(rows)
+		if err != nil {
+			return nil, false, err
+		}
+		if matches != nil && !matches(row.table.Name) {
+			continue
+		}
+		if limit > 0 && len(tables) == limit {
+			return tables, true, rows.Close()
+		}
+		t, err := row.decode()
+		if err != nil {
+			return nil, false, err
+		}
+		tables = append(tables, &t.Table)
 	}
-	return tables, nil
+	return tables, false, rows.Err()
 }
 
 // CreateTable implements Catalog.
 func (e *Embedded) CreateTable(ctx context.Context, database string, t TableInput) error {
+	return e.CreateIndexedTable(ctx, database, t, nil)
+}
+
+// CreateIndexedTable creates a table with partition indexes.
+func (e *Embedded) CreateIndexedTable(ctx context.Context, database string, t TableInput, indexes []PartitionIndex) error {
 	database = strings.ToLower(database)
 	input, err := tableBody(&t)
 	if err != nil {
 		return err
 	}
 	err = e.db.InTx(ctx, func(tx *meta.Tx) error {
-		// The statement changes nothing. It locks the row, so that the database stays until the transaction ends.
-		res, err := tx.Exec(ctx, `UPDATE catalog_database SET name = name WHERE name = ?`, database)
-		if err := affected(res, err, noDatabase(database)); err != nil {
+		if err := lockDatabase(ctx, tx, database); err != nil {
 			return err
 		}
 		at := now()
-		res, err = tx.Exec(ctx, `INSERT INTO catalog_table (database_id, name, version, input, created_ms, updated_ms)
+		res, err := tx.Exec(ctx, `INSERT INTO catalog_table (database_id, name, version, input, created_ms, updated_ms)
 			SELECT id, ?, 0, ?, ?, ? FROM catalog_database WHERE name = ? ON CONFLICT DO NOTHING`, t.Name, input, at, at, database)
-		return affected(res, err, &Error{ErrAlreadyExists, "Table already exists."})
+		if err := affected(res, err, &Error{ErrAlreadyExists, "Table already exists."}); err != nil || len(indexes) == 0 {
+			return err
+		}
+		created, err := readTable(ctx, tx, database, t.Name)
+		for i := 0; err == nil && i < len(indexes); i++ {
+			err = addIndex(ctx, tx, created, indexes[:i], indexes[i])
+		}
+		return err
 	})
 	return classed("creating catalog table", database+"."+t.Name, err)
 }
 
 // UpdateTable implements Catalog. Partition keys cannot be added, removed or renamed while the table has partitions, whose values
-// belong to the keys they have. A rename is refused, as in Glue.
+// belong to the keys they have, or partition indexes. A rename is refused, as in Glue.
 func (e *Embedded) UpdateTable(ctx context.Context, database string, t TableInput, versionID string, skipArchive bool) error {
 	database = strings.ToLower(database)
 	input, err := tableBody(&t)
@@ -118,28 +156,6 @@ func (e *Embedded) DeleteTable(ctx context.Context, database, name string) error
 	return classed("deleting catalog table", database+"."+name, err)
 }
 
-// GetTableVersions implements Catalog. They are ordered from the current version back.
-func (e *Embedded) GetTableVersions(ctx context.Context, database, name string) ([]*Table, error) {
-	database, name = strings.ToLower(database), strings.ToLower(name)
-	const from = ` FROM catalog_table t JOIN catalog_database d ON d.id = t.database_id`
-	stored, err := collect(ctx, e.db, scanTable,
-		`SELECT t.id, d.name, t.version AS version, t.input, t.created_ms, t.updated_ms`+from+` WHERE d.name = ? AND t.name = ?
-		UNION ALL SELECT t.id, d.name, v.version AS version, v.input, t.created_ms, v.updated_ms`+from+
-			` JOIN catalog_table_version v ON v.table_id = t.id WHERE d.name = ? AND t.name = ? ORDER BY version DESC`,
-		database, name, database, name)
-	if err == nil && len(stored) == 0 {
-		err = missingTable(ctx, e.db, database, name)
-	}
-	if err != nil {
-		return nil, classed("reading the versions of catalog table", database+"."+name, err)
-	}
-	versions := make([]*Table, len(stored))
-	for i, t := range stored {
-		versions[i] = &t.Table
-	}
-	return versions, nil
-}
-
 func readTable(ctx context.Context, q meta.Querier, database, name string) (*storedTable, error) {
 	t, err := scanTable(q.QueryRow(ctx, tableColumns+` WHERE d.name = ? AND t.name = ?`, database, name))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -179,15 +195,17 @@ func sameKeys(a, b []Column) bool {
 }
 
 func refuseWithPartitions(ctx context.Context, tx *meta.Tx, t *storedTable) error {
-	var one int
-	err := tx.QueryRow(ctx, `SELECT 1 FROM catalog_partition WHERE table_id = ? LIMIT 1`, t.id).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+	for _, holds := range []struct{ table, what string }{{"catalog_partition", "partitions"}, {"catalog_partition_index", "partition indexes"}} {
+		var one int
+		err := tx.QueryRow(ctx, `SELECT 1 FROM `+holds.table+` WHERE table_id = ? LIMIT 1`, t.id).Scan(&one)
+		if err == nil {
+			return refuse(ErrInvalidInput, "The partition keys of table %s cannot be changed while it has %s. Delete its %[2]s first.", t.Name, holds.what)
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return refuse(ErrInvalidInput, "The partition keys of table %s cannot be changed while it has partitions. Delete its partitions first.", t.Name)
+	return nil
 }
 
 // tableBody folds the name, checks the limits and encodes what is kept.
@@ -220,16 +238,34 @@ func present[T any](list []T) []T {
 }
 
 func scanTable(row scanner) (*storedTable, error) {
-	var t storedTable
-	var input []byte
-	var created, updated int64
-	if err := row.Scan(&t.id, &t.DatabaseName, &t.version, &input, &created, &updated); err != nil {
+	r, err := scanTableRow(row)
+	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(input, &t.TableInput); err != nil {
-		return nil, fmt.Errorf("decoding a table: %w", err)
+	return r.decode()
+}
+
+// tableRow is a table of which the definition is not decoded yet.
+type tableRow struct {
+	table storedTable
+	input []byte
+}
+
+func scanTableRow(row scanner) (*tableRow, error) {
+	var r tableRow
+	var created, updated int64
+	t := &r.table
+	if err := row.Scan(&t.id, &t.DatabaseName, &t.Name, &t.version, &r.input, &created, &updated); err != nil {
+		return nil, err
 	}
 	t.VersionID = strconv.FormatInt(t.version, 10)
 	t.CreateTime, t.UpdateTime = instant(created), instant(updated)
-	return &t, nil
+	return &r, nil
+}
+
+func (r *tableRow) decode() (*storedTable, error) {
+	if err := json.Unmarshal(r.input, &r.table.TableInput); err != nil {
+		return nil, fmt.Errorf("decoding table %s: %w", r.table.Name, err)
+	}
+	return &r.table, nil
 }

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -177,7 +178,12 @@ func TestAPartitionsValuesCanChange(t *testing.T) {
 	c := withTable(t, "string")
 	create(t, c, []string{"a"}, []string{"b"})
 	update := func(from, to string) error {
-		return c.UpdatePartition(t.Context(), "db", "t", []string{from}, catalog.PartitionInput{Values: []string{to}})
+		err := c.ReplacePartitions(t.Context(), "db", "t", []catalog.PartitionUpdate{{Values: []string{from}, Input: catalog.PartitionInput{Values: []string{to}}}})
+		if batch, ok := errors.AsType[*catalog.BatchError](err); ok {
+			require.Equal(t, []string{from}, batch.Failed[0].Values)
+			return batch.Failed[0].Err
+		}
+		return err
 	}
 	require.NoError(t, update("a", "c"))
 	require.ErrorIs(t, update("a", "d"), catalog.ErrNotFound)

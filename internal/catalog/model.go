@@ -52,6 +52,8 @@ type TableInput struct {
 	Name              string            `json:"Name"`
 	Description       string            `json:"Description,omitempty"`
 	Owner             string            `json:"Owner,omitempty"`
+	LastAccessTime    time.Time         `json:"LastAccessTime,omitzero"`
+	LastAnalyzedTime  time.Time         `json:"LastAnalyzedTime,omitzero"`
 	Retention         int               `json:"Retention"`
 	StorageDescriptor StorageDescriptor `json:"StorageDescriptor"`
 	PartitionKeys     []Column          `json:"PartitionKeys"`
@@ -76,6 +78,8 @@ type PartitionInput struct {
 	Values            []string          `json:"Values"`
 	StorageDescriptor StorageDescriptor `json:"StorageDescriptor"`
 	Parameters        map[string]string `json:"Parameters,omitempty"`
+	LastAccessTime    time.Time         `json:"LastAccessTime,omitzero"`
+	LastAnalyzedTime  time.Time         `json:"LastAnalyzedTime,omitzero"`
 }
 
 // Partition is a partition as the catalog returns it.

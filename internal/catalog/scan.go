@@ -70,7 +70,7 @@ func (e *Embedded) scan(ctx context.Context, database, table string, s Scan) ([]
 			return nil, false, c.err
 		}
 	}
-	query, args := rangeQuery(t.id, sortKeyRanges(filter.LeadingRanges(), s.After))
+	query, args := rangeQuery(t.id, sortKeyRanges(filter.LeadingRanges(), s.After), bucketsOf(s.Segment, s.TotalSegments))
 	if query == "" {
 		return nil, false, nil
 	}
@@ -80,10 +80,7 @@ func (e *Embedded) scan(ctx context.Context, database, table string, s Scan) ([]
 	}
 	defer rows.Close()
 	decoder := partitionDecoder{table: t, withoutColumns: s.WithoutColumns}
-	selects := func(key []byte, values []string) (bool, error) {
-		if s.TotalSegments > 1 && segmentOf(key, s.TotalSegments) != s.Segment {
-			return false, nil
-		}
+	selects := func(values []string) (bool, error) {
 		ok, err := filter.Matches(values)
 		if bad, is := errors.AsType[*expression.ValueError](err); is {
 			return false, &Error{ErrInvalidState, bad.Message}
@@ -110,10 +107,22 @@ func (e *Embedded) scan(ctx context.Context, database, table string, s Scan) ([]
 // errLimit ends a scan at one more partition than its limit.
 var errLimit = errors.New("limit reached")
 
-func segmentOf(key []byte, total int) int {
+// Every partition is in one of buckets, by a digest of its values, and a segment is a range of buckets: so it stays the same whatever
+// is created or deleted between the requests of the segments' readers. Partitions from before there were buckets are in the first.
+const buckets = 2520 // divisible by every number of segments
+
+func bucketOf(key []byte) int {
 	h := fnv.New32a()
 	h.Write(key)
-	return int(h.Sum32() % uint32(total))
+	return int(h.Sum32() % buckets)
+}
+
+// bucketRange is a range of buckets: from <= bucket < to.
+type bucketRange struct{ from, to int }
+
+func bucketsOf(segment, total int) bucketRange {
+	total = max(total, 1)
+	return bucketRange{segment * buckets / total, (segment + 1) * buckets / total}
 }
 
 // keyRange is a range of sort keys: from <= key < to, without an upper end when to is nil.
@@ -153,7 +162,7 @@ func sortKeyRanges(ranges []expression.KeyRange, after []string) []keyRange {
 const partitionColumns = `SELECT sort_key, column_list_id, body, created_ms FROM catalog_partition`
 
 // rangeQuery returns one statement for all ranges, so that it reads one state, or "" when there are none.
-func rangeQuery(table int64, ranges []keyRange) (string, []any) {
+func rangeQuery(table int64, ranges []keyRange, in bucketRange) (string, []any) {
 	var parts []string
 	var args []any
 	for _, r := range ranges {
@@ -162,6 +171,10 @@ func rangeQuery(table int64, ranges []keyRange) (string, []any) {
 		if r.to != nil {
 			part += ` AND sort_key < ?`
 			args = append(args, r.to)
+		}
+		if in != bucketsOf(0, 1) {
+			part += ` AND bucket >= ? AND bucket < ?`
+			args = append(args, in.from, in.to)
 		}
 		parts = append(parts, part)
 	}
@@ -181,7 +194,7 @@ type partitionDecoder struct {
 }
 
 // row decodes one row unless selects, which may be nil, is false for it. The body, the larger part, is decoded only if it is kept.
-func (d *partitionDecoder) row(row scanner, selects func(key []byte, values []string) (bool, error)) error {
+func (d *partitionDecoder) row(row scanner, selects func(values []string) (bool, error)) error {
 	var list, created int64
 	var key, body []byte
 	if err := row.Scan(&key, &list, &body, &created); err != nil {
@@ -192,7 +205,7 @@ func (d *partitionDecoder) row(row scanner, selects func(key []byte, values []st
 		return err
 	}
 	if selects != nil {
-		if ok, err := selects(key, values); err != nil || !ok {
+		if ok, err := selects(values); err != nil || !ok {
 			return err
 		}
 	}
@@ -201,8 +214,9 @@ func (d *partitionDecoder) row(row scanner, selects func(key []byte, values []st
 		return fmt.Errorf("decoding partition %v: %w", values, err)
 	}
 	d.out = append(d.out, &Partition{
-		PartitionInput: PartitionInput{Values: values, StorageDescriptor: kept.StorageDescriptor, Parameters: kept.Parameters},
-		DatabaseName:   d.table.DatabaseName, TableName: d.table.Name, CreationTime: instant(created),
+		PartitionInput: PartitionInput{Values: values, StorageDescriptor: kept.StorageDescriptor, Parameters: kept.Parameters,
+			LastAccessTime: kept.LastAccessTime, LastAnalyzedTime: kept.LastAnalyzedTime},
+		DatabaseName: d.table.DatabaseName, TableName: d.table.Name, CreationTime: instant(created),
 	})
 	d.lists = append(d.lists, list)
 	return nil

@@ -60,7 +60,7 @@ func TestARangeIsReadFromTheIndex(t *testing.T) {
 	defer func() { require.NoError(t, db.Close()) }()
 	filter, err := expression.Compile("dt = '2024-05-01' OR dt LIKE '2024-06-%'", []expression.Key{{Name: "dt", Type: "string"}})
 	require.NoError(t, err)
-	query, args := rangeQuery(1, sortKeyRanges(filter.LeadingRanges(), nil))
+	query, args := rangeQuery(1, sortKeyRanges(filter.LeadingRanges(), nil), bucketsOf(0, 1))
 	rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
 	require.NoError(t, err)
 	defer rows.Close()

@@ -2,6 +2,8 @@ package awsjson
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 )
 
@@ -19,4 +21,24 @@ func (t Time) MarshalJSON() ([]byte, error) {
 		sign, ms = "-", -ms
 	}
 	return fmt.Appendf(nil, "%s%d.%03d", sign, ms/1000, ms%1000), nil
+}
+
+// The years 1 to 9999, in seconds since 1970.
+const (
+	firstSecond = -62135596800
+	lastSecond  = 253402300799
+)
+
+// UnmarshalJSON reads a number of seconds, of which milliseconds are kept, and null as the zero Time.
+func (t *Time) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		t.Time = time.Time{}
+		return nil
+	}
+	seconds, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(seconds > firstSecond && seconds < lastSecond) {
+		return fmt.Errorf("%s is not an instant: a number of seconds since 1970", text)
+	}
+	t.Time = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+	return nil
 }

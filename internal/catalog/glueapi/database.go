@@ -45,6 +45,12 @@ func (s *server) getDatabases(ctx context.Context, in *databasesRequest) (*datab
 	if err := s.begin(ctx, "GetDatabases", in.CatalogID, s.databaseARN("*")); err != nil {
 		return nil, err
 	}
+	if err := oneOf("resourceShareType", in.ResourceShareType, "FOREIGN", "ALL", "FEDERATED"); err != nil {
+		return nil, err
+	}
+	if err := attributesOf(in.AttributesToGet, "NAME", "TARGET_DATABASE"); err != nil {
+		return nil, err
+	}
 	var all []*catalog.Database
 	if in.ResourceShareType != "FOREIGN" && in.ResourceShareType != "FEDERATED" { // those of other accounts: there are none
 		var err error
@@ -52,7 +58,7 @@ func (s *server) getDatabases(ctx context.Context, in *databasesRequest) (*datab
 			return nil, err
 		}
 	}
-	all, next, err := page(all, func(d *catalog.Database) string { return d.Name }, strings.Compare, in.NextToken, in.MaxResults,
+	all, next, err := page(all, func(d *catalog.Database) string { return d.Name }, in.NextToken, in.MaxResults,
 		maxCatalogPage, "GetDatabases", in.ResourceShareType)
 	if err != nil {
 		return nil, err
@@ -70,7 +76,7 @@ func (s *server) getDatabases(ctx context.Context, in *databasesRequest) (*datab
 
 type createDatabaseRequest struct {
 	databaseRequest
-	Tags unkept
+	Tags map[string]string
 }
 
 func (s *server) createDatabase(ctx context.Context, in *createDatabaseRequest) (none, error) {
@@ -78,14 +84,11 @@ func (s *server) createDatabase(ctx context.Context, in *createDatabaseRequest) 
 	if err := s.begin(ctx, "CreateDatabase", in.CatalogID, s.databaseARN(name), member{"databaseInput.name", name}); err != nil {
 		return none{}, err
 	}
-	if err := refuseUnkept("Tags", in.Tags); err != nil {
-		return none{}, err
-	}
 	d, err := in.DatabaseInput.model()
 	if err != nil {
 		return none{}, err
 	}
-	return none{}, s.catalog.CreateDatabase(ctx, d)
+	return none{}, s.catalog.CreateTaggedDatabase(ctx, d, in.Tags)
 }
 
 func (s *server) updateDatabase(ctx context.Context, in *databaseRequest) (none, error) {

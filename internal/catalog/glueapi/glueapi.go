@@ -2,9 +2,10 @@
 // awswrangler, Spark's Hive client) speaks to it.
 //
 // The protocol is AWS JSON 1.1 with the target AWSGlue. Shapes, limits, batches with one error an item, paging and exceptions are
-// those of the AWS Glue Web API Reference, "Catalog", "Database", "Table" and "Partition". A member that carries meaning and that
-// the embedded catalog doesn't keep is refused by name with InvalidInputException; LastAccessTime and LastAnalyzedTime are taken
-// and not kept.
+// those of the AWS Glue Web API Reference, "Catalog", "Database", "Table", "Partition", "User-defined functions", "Column statistics"
+// and "Tags". A member that carries meaning and that the embedded catalog doesn't keep is refused by name with InvalidInputException.
+// Operations of Glue that are not here (crawlers, jobs, connections, schema registries, federated catalogs) are answered with
+// UnknownOperationException and their name.
 //
 // The handler trusts the caller that the context names: signatures are verified before it (package sigv4).
 package glueapi
@@ -40,31 +41,64 @@ func New(c *catalog.Embedded, auth Authorizer, config Config) http.Handler {
 	s := &server{catalog: c, auth: auth, Config: config}
 	return &awsjson.Service{
 		Target: "AWSGlue", Internal: "InternalServiceException", Log: config.Log,
-		Operations: map[string]awsjson.Operation{
-			"GetDatabase":          handle(s.getDatabase),
-			"GetDatabases":         handle(s.getDatabases),
-			"CreateDatabase":       handle(s.createDatabase),
-			"UpdateDatabase":       handle(s.updateDatabase),
-			"DeleteDatabase":       handle(s.deleteDatabase),
-			"GetTable":             handle(s.getTable),
-			"GetTables":            handle(s.getTables),
-			"SearchTables":         handle(s.searchTables),
-			"CreateTable":          handle(s.createTable),
-			"UpdateTable":          handle(s.updateTable),
-			"DeleteTable":          handle(s.deleteTable),
-			"BatchDeleteTable":     handle(s.batchDeleteTable),
-			"GetTableVersion":      handle(s.getTableVersion),
-			"GetTableVersions":     handle(s.getTableVersions),
-			"GetPartition":         handle(s.getPartition),
-			"GetPartitions":        handle(s.getPartitions),
-			"CreatePartition":      handle(s.createPartition),
-			"UpdatePartition":      handle(s.updatePartition),
-			"DeletePartition":      handle(s.deletePartition),
-			"BatchGetPartition":    handle(s.batchGetPartition),
-			"BatchCreatePartition": handle(s.batchCreatePartition),
-			"BatchUpdatePartition": handle(s.batchUpdatePartition),
-			"BatchDeletePartition": handle(s.batchDeletePartition),
-		},
+		Operations: s.operations(),
+	}
+}
+
+func (s *server) operations() map[string]awsjson.Operation {
+	return map[string]awsjson.Operation{
+		"GetDatabase":    handle(s.getDatabase),
+		"GetDatabases":   handle(s.getDatabases),
+		"CreateDatabase": handle(s.createDatabase),
+		"UpdateDatabase": handle(s.updateDatabase),
+		"DeleteDatabase": handle(s.deleteDatabase),
+
+		"GetTable":         handle(s.getTable),
+		"GetTables":        handle(s.getTables),
+		"SearchTables":     handle(s.searchTables),
+		"CreateTable":      handle(s.createTable),
+		"UpdateTable":      handle(s.updateTable),
+		"DeleteTable":      handle(s.deleteTable),
+		"BatchDeleteTable": handle(s.batchDeleteTable),
+
+		"GetTableVersion":         handle(s.getTableVersion),
+		"GetTableVersions":        handle(s.getTableVersions),
+		"DeleteTableVersion":      handle(s.deleteTableVersion),
+		"BatchDeleteTableVersion": handle(s.batchDeleteTableVersion),
+
+		"GetPartition":         handle(s.getPartition),
+		"GetPartitions":        handle(s.getPartitions),
+		"CreatePartition":      handle(s.createPartition),
+		"UpdatePartition":      handle(s.updatePartition),
+		"DeletePartition":      handle(s.deletePartition),
+		"BatchGetPartition":    handle(s.batchGetPartition),
+		"BatchCreatePartition": handle(s.batchCreatePartition),
+		"BatchUpdatePartition": handle(s.batchUpdatePartition),
+		"BatchDeletePartition": handle(s.batchDeletePartition),
+
+		"GetPartitionIndexes":  handle(s.getPartitionIndexes),
+		"CreatePartitionIndex": handle(s.createPartitionIndex),
+		"DeletePartitionIndex": handle(s.deletePartitionIndex),
+
+		"GetColumnStatisticsForTable":        handle(s.getTableStatistics),
+		"UpdateColumnStatisticsForTable":     handle(s.updateTableStatistics),
+		"DeleteColumnStatisticsForTable":     handle(s.deleteTableStatistics),
+		"GetColumnStatisticsForPartition":    handle(s.getPartitionStatistics),
+		"UpdateColumnStatisticsForPartition": handle(s.updatePartitionStatistics),
+		"DeleteColumnStatisticsForPartition": handle(s.deletePartitionStatistics),
+
+		"GetUserDefinedFunction":    handle(s.getFunction),
+		"GetUserDefinedFunctions":   handle(s.getFunctions),
+		"CreateUserDefinedFunction": handle(s.createFunction),
+		"UpdateUserDefinedFunction": handle(s.updateFunction),
+		"DeleteUserDefinedFunction": handle(s.deleteFunction),
+
+		"GetTags":       handle(s.getTags),
+		"TagResource":   handle(s.tagResource),
+		"UntagResource": handle(s.untagResource),
+
+		"GetCatalogImportStatus":           handle(s.getImportStatus),
+		"GetDataCatalogEncryptionSettings": handle(s.getEncryptionSettings),
 	}
 }
 

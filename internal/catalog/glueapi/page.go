@@ -56,18 +56,26 @@ func pageSize(maxResults *int, most int) (int, error) {
 	return *maxResults, nil
 }
 
+// pageOf returns the size of a page and the one-part key of the last item of the page before, "" for the first page.
+func pageOf(next string, maxResults *int, most int, request ...any) (size int, last string, err error) {
+	if size, err = pageSize(maxResults, most); err != nil {
+		return 0, "", err
+	}
+	key, err := after(next, request...)
+	if err != nil || key == nil {
+		return size, "", err
+	}
+	return size, key[0], nil
+}
+
 // page cuts a list that is ordered by key to the page behind the token and returns the token of the next one, if any.
-func page[T any](list []T, key func(T) string, compare func(a, b string) int, next string, maxResults *int, most int, request ...any) ([]T, string, error) {
-	size, err := pageSize(maxResults, most)
+func page[T any](list []T, key func(T) string, next string, maxResults *int, most int, request ...any) ([]T, string, error) {
+	size, last, err := pageOf(next, maxResults, most, request...)
 	if err != nil {
 		return nil, "", err
 	}
-	last, err := after(next, request...)
-	if err != nil {
-		return nil, "", err
-	}
-	if last != nil {
-		begin := slices.IndexFunc(list, func(item T) bool { return compare(key(item), last[0]) > 0 })
+	if last != "" {
+		begin := slices.IndexFunc(list, func(item T) bool { return key(item) > last })
 		if begin < 0 {
 			return list[:0], "", nil
 		}

@@ -3,7 +3,6 @@ package glueapi
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/refract-io/refract/internal/catalog"
@@ -18,9 +17,10 @@ type partitionTable struct {
 	TableName    string
 }
 
-func (s *server) beginPartition(ctx context.Context, operation string, in *partitionTable) error {
-	return s.begin(ctx, operation, in.CatalogID, s.tableARN(in.DatabaseName, in.TableName), member{"databaseName", in.DatabaseName},
-		member{"tableName", in.TableName})
+// beginPartition begins a request about a table's partitions. The action is the operation's name, but for column statistics.
+func (s *server) beginPartition(ctx context.Context, action string, in *partitionTable, required ...member) error {
+	return s.begin(ctx, action, in.CatalogID, s.tableARN(in.DatabaseName, in.TableName),
+		append([]member{{"databaseName", in.DatabaseName}, {"tableName", in.TableName}}, required...)...)
 }
 
 type partitionRequest struct {
@@ -115,11 +115,11 @@ func (s *server) updatePartition(ctx context.Context, in *partitionChange) (none
 	if err := s.beginPartition(ctx, "UpdatePartition", &in.partitionTable); err != nil {
 		return none{}, err
 	}
-	p, err := replacement(in.PartitionValueList, &in.PartitionInput)
+	update, err := replacement(in.PartitionValueList, &in.PartitionInput)
 	if err != nil {
 		return none{}, err
 	}
-	return none{}, onlyFailure(s.catalog.BatchUpdatePartition(ctx, in.DatabaseName, in.TableName, []catalog.PartitionInput{p}))
+	return none{}, onlyFailure(s.catalog.ReplacePartitions(ctx, in.DatabaseName, in.TableName, []catalog.PartitionUpdate{update}))
 }
 
 func (s *server) deletePartition(ctx context.Context, in *partitionRequest) (none, error) {
@@ -129,18 +129,12 @@ func (s *server) deletePartition(ctx context.Context, in *partitionRequest) (non
 	return none{}, onlyFailure(s.catalog.BatchDeletePartition(ctx, in.DatabaseName, in.TableName, [][]string{in.PartitionValues}))
 }
 
-// replacement returns what replaces the partition with these values. "The Values property can't be changed" (UpdatePartition); a
-// request may leave it out.
-func replacement(values []string, in *partitionInput) (catalog.PartitionInput, error) {
+// replacement returns what replaces the partition with these values. A request may leave the new values out. Glue's reference says
+// that they can't be changed; AWS's own Hive client renames partitions so.
+func replacement(values []string, in *partitionInput) (catalog.PartitionUpdate, error) {
 	p, err := in.model()
-	if err != nil {
-		return p, err
-	}
 	if p.Values == nil {
 		p.Values = values
 	}
-	if !slices.Equal(p.Values, values) {
-		return p, invalid("The values of a partition cannot be changed. Delete it and create another one.")
-	}
-	return p, nil
+	return catalog.PartitionUpdate{Values: values, Input: p}, err
 }

@@ -15,24 +15,16 @@ func onlyFailure(err error) error {
 	return err
 }
 
-// failures returns a batch's failed items, each made by item. Any other error is returned.
-func failures[T any](err error, item func(values []string, d errorDetail) T) ([]T, error) {
-	out := []T{}
-	if err == nil {
-		return out, nil
+// failures answers a batch of partitions, of which item turns the failed ones into their shape. err is the catalog's answer.
+func failures[T any](err error, item func(values []string, d errorDetail) T) (*batchAnswer[T], error) {
+	var failed []catalog.PartitionError
+	if batch, ok := errors.AsType[*catalog.BatchError](err); ok {
+		failed, err = batch.Failed, nil
 	}
-	batch, ok := errors.AsType[*catalog.BatchError](err)
-	if !ok {
-		return nil, err
-	}
-	for _, failed := range batch.Failed {
-		d, refused := detail(failed.Err)
-		if !refused {
-			return nil, failed.Err
-		}
-		out = append(out, item(failed.Values, d))
-	}
-	return out, nil
+	return batchOf(failed, err, func(f catalog.PartitionError) (T, error) {
+		d, err := detail(f.Err)
+		return item(f.Values, d), err
+	})
 }
 
 type partitionValueList struct{ Values []string }
@@ -76,8 +68,6 @@ func newPartitionError(values []string, d errorDetail) partitionError {
 	return partitionError{values, d}
 }
 
-type batchAnswer[T any] struct{ Errors []T }
-
 type batchCreateRequest struct {
 	partitionTable
 	PartitionInputList []partitionInput
@@ -94,8 +84,7 @@ func (s *server) batchCreatePartition(ctx context.Context, in *batchCreateReques
 			return nil, err
 		}
 	}
-	failed, err := failures(s.catalog.BatchCreatePartition(ctx, in.DatabaseName, in.TableName, ps), newPartitionError)
-	return &batchAnswer[partitionError]{failed}, err
+	return failures(s.catalog.BatchCreatePartition(ctx, in.DatabaseName, in.TableName, ps), newPartitionError)
 }
 
 type batchUpdateRequest struct {
@@ -118,16 +107,15 @@ func (s *server) batchUpdatePartition(ctx context.Context, in *batchUpdateReques
 	if len(in.Entries) == 0 {
 		return nil, invalid("1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length greater than or equal to 1")
 	}
-	ps := make([]catalog.PartitionInput, len(in.Entries))
-	for i := range ps {
+	updates := make([]catalog.PartitionUpdate, len(in.Entries))
+	for i := range updates {
 		var err error
-		if ps[i], err = replacement(in.Entries[i].PartitionValueList, &in.Entries[i].PartitionInput); err != nil {
+		if updates[i], err = replacement(in.Entries[i].PartitionValueList, &in.Entries[i].PartitionInput); err != nil {
 			return nil, err
 		}
 	}
-	failed, err := failures(s.catalog.BatchUpdatePartition(ctx, in.DatabaseName, in.TableName, ps),
+	return failures(s.catalog.ReplacePartitions(ctx, in.DatabaseName, in.TableName, updates),
 		func(values []string, d errorDetail) updateFailure { return updateFailure{values, d} })
-	return &batchAnswer[updateFailure]{failed}, err
 }
 
 type batchDeleteRequest struct {
@@ -139,6 +127,5 @@ func (s *server) batchDeletePartition(ctx context.Context, in *batchDeleteReques
 	if err := s.beginPartition(ctx, "BatchDeletePartition", &in.partitionTable); err != nil {
 		return nil, err
 	}
-	failed, err := failures(s.catalog.BatchDeletePartition(ctx, in.DatabaseName, in.TableName, valuesOf(in.PartitionsToDelete)), newPartitionError)
-	return &batchAnswer[partitionError]{failed}, err
+	return failures(s.catalog.BatchDeletePartition(ctx, in.DatabaseName, in.TableName, valuesOf(in.PartitionsToDelete)), newPartitionError)
 }

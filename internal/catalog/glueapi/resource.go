@@ -3,6 +3,7 @@ package glueapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/refract-io/refract/internal/catalog"
@@ -32,14 +33,28 @@ func (s *server) tableARN(database string, tables ...string) []string {
 // member is a required member of a request.
 type member struct{ name, value string }
 
+// missing refuses a request without a required member.
+func missing(name string) error {
+	return invalid(fmt.Sprintf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", name))
+}
+
+// oneOf checks a member that may be left out.
+func oneOf(name, value string, allowed ...string) error {
+	if value == "" || slices.Contains(allowed, value) {
+		return nil
+	}
+	return invalid(fmt.Sprintf("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]",
+		value, name, strings.Join(allowed, ", ")))
+}
+
 // begin checks what every request has before anything else is done: the required names, the permission, and the catalog's id.
-func (s *server) begin(ctx context.Context, operation, catalogID string, resources []string, required ...member) error {
+func (s *server) begin(ctx context.Context, action, catalogID string, resources []string, required ...member) error {
 	for _, m := range required {
 		if m.value == "" {
-			return invalid(fmt.Sprintf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not be null", m.name))
+			return missing(m.name)
 		}
 	}
-	if err := s.auth.Authorize(ctx, "glue:"+operation, resources); err != nil {
+	if err := s.auth.Authorize(ctx, "glue:"+action, resources); err != nil {
 		return err
 	}
 	if catalogID != "" && catalogID != s.Account {

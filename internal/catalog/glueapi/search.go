@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/refract-io/refract/internal/catalog"
 )
@@ -31,6 +32,9 @@ type sortCriterion struct{ FieldName, Sort string }
 func (s *server) searchTables(ctx context.Context, in *searchRequest) (*tablesAnswer, error) {
 	resources := append(s.databaseARN("*"), s.arn("table/*/*"))
 	if err := s.begin(ctx, "SearchTables", in.CatalogID, resources); err != nil {
+		return nil, err
+	}
+	if err := in.check(); err != nil {
 		return nil, err
 	}
 	size, err := pageSize(in.MaxResults, maxPartitionPage)
@@ -61,6 +65,32 @@ func (s *server) searchTables(ctx context.Context, in *searchRequest) (*tablesAn
 		out.TableList = append(out.TableList, s.table(f.table))
 	}
 	return out, nil
+}
+
+const maxSearchValue = 1024 // ValueString
+
+func (in *searchRequest) check() error {
+	if len(in.SortCriteria) > 1 {
+		return invalid("1 validation error detected: Value at 'sortCriteria' failed to satisfy constraint: Member must have length less than or equal to 1")
+	}
+	texts := []string{in.SearchText}
+	for _, filter := range in.Filters {
+		texts = append(texts, filter.Key, filter.Value)
+		if filter.Comparator != "" && !filter.byTime() {
+			return invalid("A comparator is for fields that are times, not for " + strconv.Quote(filter.Key) + ".")
+		}
+	}
+	for _, text := range texts {
+		if utf8.RuneCountInString(text) > maxSearchValue {
+			return invalid(fmt.Sprintf("1 validation error detected: Value of a search failed to satisfy constraint: Member must have length less than or equal to %d", maxSearchValue))
+		}
+	}
+	for _, c := range in.SortCriteria {
+		if err := oneOf("sortCriteria.sort", c.Sort, "ASC", "DESC"); err != nil {
+			return err
+		}
+	}
+	return oneOf("resourceShareType", in.ResourceShareType, "FOREIGN", "ALL", "FEDERATED")
 }
 
 // foundTable is a table with what it is sorted by: the criteria's fields, then its database and name.
@@ -158,7 +188,7 @@ func (f searchFilter) matches(t *catalog.Table) (bool, error) {
 	if !ok {
 		return false, invalid("Tables cannot be searched by " + strconv.Quote(f.Key) + ".")
 	}
-	if strings.HasSuffix(strings.ToLower(f.Key), "time") {
+	if f.byTime() {
 		at, err := time.Parse(time.RFC3339, f.Value)
 		if err != nil {
 			return false, invalid(fmt.Sprintf("%q is not a time such as 2024-05-01T00:00:00Z.", f.Value))
@@ -181,6 +211,8 @@ func (f searchFilter) matches(t *catalog.Table) (bool, error) {
 	words := strings.FieldsFunc(field, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	return slices.ContainsFunc(append(words, field), func(word string) bool { return strings.EqualFold(word, f.Value) }), nil
 }
+
+func (f searchFilter) byTime() bool { return strings.HasSuffix(strings.ToLower(f.Key), "time") }
 
 // containsText looks for a text in any case; in quotes, for a text that is a whole name, comment or value.
 func containsText(t *catalog.Table, text string) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
 	"github.com/refract-io/refract/internal/catalog"
@@ -14,36 +15,56 @@ import (
 
 type databaseShape struct {
 	*catalog.Database
-	CreateTime awsjson.Time `json:"CreateTime"`
-	CatalogID  string       `json:"CatalogId"`
+	CreateTime                    awsjson.Time `json:"CreateTime"`
+	CatalogID                     string       `json:"CatalogId"`
+	CreateTableDefaultPermissions []permission
 }
 
 func (s *server) database(d *catalog.Database) databaseShape {
-	return databaseShape{d, awsjson.Time{Time: d.CreateTime}, s.Account}
+	return databaseShape{d, awsjson.Time{Time: d.CreateTime}, s.Account, byIAMAlone}
 }
+
+// permission is Glue's PrincipalPermissions.
+type permission struct {
+	Principal   struct{ DataLakePrincipalIdentifier string }
+	Permissions []string
+}
+
+// byIAMAlone is what Glue grants on the tables of a new database unless it is told otherwise: IAM alone decides, as it does here.
+var byIAMAlone = []permission{{Principal: struct{ DataLakePrincipalIdentifier string }{"IAM_ALLOWED_PRINCIPALS"}, Permissions: []string{"ALL"}}}
 
 type tableShape struct {
 	*catalog.Table
 	CreateTime                    awsjson.Time `json:"CreateTime"`
 	UpdateTime                    awsjson.Time `json:"UpdateTime"`
+	LastAccessTime                awsjson.Time `json:"LastAccessTime,omitzero"`
+	LastAnalyzedTime              awsjson.Time `json:"LastAnalyzedTime,omitzero"`
 	IsRegisteredWithLakeFormation bool         `json:"IsRegisteredWithLakeFormation"`
 	CatalogID                     string       `json:"CatalogId"`
 }
 
 func (s *server) table(t *catalog.Table) tableShape {
-	return tableShape{Table: t, CreateTime: awsjson.Time{Time: t.CreateTime}, UpdateTime: awsjson.Time{Time: t.UpdateTime}, CatalogID: s.Account}
+	return tableShape{
+		Table: t, CreateTime: awsjson.Time{Time: t.CreateTime}, UpdateTime: awsjson.Time{Time: t.UpdateTime},
+		LastAccessTime: awsjson.Time{Time: t.LastAccessTime}, LastAnalyzedTime: awsjson.Time{Time: t.LastAnalyzedTime}, CatalogID: s.Account,
+	}
 }
 
 type partitionShape struct {
 	*catalog.Partition
-	CreationTime awsjson.Time `json:"CreationTime"`
-	CatalogID    string       `json:"CatalogId"`
+	CreationTime     awsjson.Time `json:"CreationTime"`
+	LastAccessTime   awsjson.Time `json:"LastAccessTime,omitzero"`
+	LastAnalyzedTime awsjson.Time `json:"LastAnalyzedTime,omitzero"`
+	CatalogID        string       `json:"CatalogId"`
 }
 
 func (s *server) partitions(ps []*catalog.Partition) []partitionShape {
 	shapes := make([]partitionShape, len(ps))
 	for i, p := range ps {
-		shapes[i] = partitionShape{p, awsjson.Time{Time: p.CreationTime}, s.Account}
+		shapes[i] = partitionShape{
+			Partition: p, CreationTime: awsjson.Time{Time: p.CreationTime},
+			LastAccessTime: awsjson.Time{Time: p.LastAccessTime}, LastAnalyzedTime: awsjson.Time{Time: p.LastAnalyzedTime}, CatalogID: s.Account,
+		}
 	}
 	return shapes
 }
@@ -78,12 +99,17 @@ func refuseUnkept(members ...any) error {
 
 type databaseInput struct {
 	catalog.Database
-	CreateTableDefaultPermissions unkept // granted to IAM_ALLOWED_PRINCIPALS by clients that copy a database; IAM alone decides here
+	CreateTableDefaultPermissions []permission
 	TargetDatabase                unkept
 	FederatedDatabase             unkept
 }
 
 func (d *databaseInput) model() (catalog.Database, error) {
+	for _, p := range d.CreateTableDefaultPermissions { // clients that copy a database send what they were answered
+		if p.Principal != byIAMAlone[0].Principal || !slices.Equal(p.Permissions, byIAMAlone[0].Permissions) {
+			return catalog.Database{}, invalid("CreateTableDefaultPermissions is not supported by this catalog: it has no Lake Formation, and IAM alone decides.")
+		}
+	}
 	return d.Database, refuseUnkept("TargetDatabase", d.TargetDatabase, "FederatedDatabase", d.FederatedDatabase)
 }
 
@@ -107,7 +133,10 @@ func (d *descriptorInput) model() (catalog.StorageDescriptor, error) {
 type tableInput struct {
 	catalog.TableInput
 	StorageDescriptor descriptorInput
+	LastAccessTime    awsjson.Time
+	LastAnalyzedTime  awsjson.Time
 	TargetTable       unkept
+	FederatedTable    unkept
 	ViewDefinition    unkept
 }
 
@@ -116,17 +145,21 @@ func (t *tableInput) model() (catalog.TableInput, error) {
 	if t.TableInput.StorageDescriptor, err = t.StorageDescriptor.model(); err != nil {
 		return catalog.TableInput{}, err
 	}
-	return t.TableInput, refuseUnkept("TargetTable", t.TargetTable, "ViewDefinition", t.ViewDefinition)
+	t.TableInput.LastAccessTime, t.TableInput.LastAnalyzedTime = t.LastAccessTime.Time, t.LastAnalyzedTime.Time
+	return t.TableInput, refuseUnkept("TargetTable", t.TargetTable, "FederatedTable", t.FederatedTable, "ViewDefinition", t.ViewDefinition)
 }
 
 type partitionInput struct {
 	catalog.PartitionInput
 	StorageDescriptor descriptorInput
+	LastAccessTime    awsjson.Time
+	LastAnalyzedTime  awsjson.Time
 }
 
 func (p *partitionInput) model() (catalog.PartitionInput, error) {
 	var err error
 	p.PartitionInput.StorageDescriptor, err = p.StorageDescriptor.model()
+	p.PartitionInput.LastAccessTime, p.PartitionInput.LastAnalyzedTime = p.LastAccessTime.Time, p.LastAnalyzedTime.Time
 	return p.PartitionInput, err
 }
 
@@ -136,11 +169,30 @@ type errorDetail struct {
 	ErrorMessage string
 }
 
-// detail returns the detail of a refusal and whether err is one.
-func detail(err error) (errorDetail, bool) {
+// detail returns the detail of a refusal. Any other error is returned: it fails the whole request.
+func detail(err error) (errorDetail, error) {
 	e, ok := exception(err).(*awsjson.Error)
 	if !ok {
-		return errorDetail{}, false
+		return errorDetail{}, err
 	}
-	return errorDetail{e.Code, e.Message}, true
+	return errorDetail{e.Code, e.Message}, nil
+}
+
+// batchAnswer lists the items of a batch that failed. The others took effect.
+type batchAnswer[T any] struct{ Errors []T }
+
+// batchOf makes the answer to a batch of its failed items, each turned into its shape by item, or returns err.
+func batchOf[F, T any](failed []F, err error, item func(F) (T, error)) (*batchAnswer[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &batchAnswer[T]{Errors: []T{}}
+	for _, f := range failed {
+		shape, err := item(f)
+		if err != nil {
+			return nil, err
+		}
+		out.Errors = append(out.Errors, shape)
+	}
+	return out, nil
 }

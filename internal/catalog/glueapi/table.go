@@ -3,6 +3,7 @@ package glueapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/refract-io/refract/internal/catalog"
@@ -11,11 +12,12 @@ import (
 const maxBatchDeleteTable = 100
 
 type tableRequest struct {
-	CatalogID     string `json:"CatalogId"`
-	DatabaseName  string
-	Name          string
-	TransactionID unkept `json:"TransactionId"`
-	QueryAsOfTime unkept
+	CatalogID       string `json:"CatalogId"`
+	DatabaseName    string
+	Name            string
+	AttributesToGet []string
+	TransactionID   unkept `json:"TransactionId"`
+	QueryAsOfTime   unkept
 }
 
 func (s *server) beginTable(ctx context.Context, operation string, in *tableRequest) error {
@@ -32,6 +34,9 @@ func (s *server) getTable(ctx context.Context, in *tableRequest) (*tableAnswer, 
 	if err := s.beginTable(ctx, "GetTable", in); err != nil {
 		return nil, err
 	}
+	if err := attributesOf(in.AttributesToGet, "DEFAULT"); err != nil { // the other one is Iceberg's metadata
+		return nil, err
+	}
 	t, err := s.catalog.GetTable(ctx, in.DatabaseName, in.Name)
 	if err != nil {
 		return nil, err
@@ -40,14 +45,15 @@ func (s *server) getTable(ctx context.Context, in *tableRequest) (*tableAnswer, 
 }
 
 type tablesRequest struct {
-	CatalogID       string `json:"CatalogId"`
-	DatabaseName    string
-	Expression      string
-	NextToken       string
-	MaxResults      *int
-	AttributesToGet []string
-	TransactionID   unkept `json:"TransactionId"`
-	QueryAsOfTime   unkept
+	CatalogID         string `json:"CatalogId"`
+	DatabaseName      string
+	Expression        string
+	NextToken         string
+	MaxResults        *int
+	AttributesToGet   []string
+	ResourceShareType string
+	TransactionID     unkept `json:"TransactionId"`
+	QueryAsOfTime     unkept
 }
 
 type tablesAnswer struct {
@@ -62,26 +68,32 @@ func (s *server) getTables(ctx context.Context, in *tablesRequest) (*tablesAnswe
 	if err := refuseUnkept("TransactionId", in.TransactionID, "QueryAsOfTime", in.QueryAsOfTime); err != nil {
 		return nil, err
 	}
+	if err := attributesOf(in.AttributesToGet, "NAME", "TABLE_TYPE"); err != nil {
+		return nil, err
+	}
+	if err := oneOf("resourceShareType", in.ResourceShareType, "ALL", "FEDERATED"); err != nil {
+		return nil, err
+	}
 	matches, err := namePattern(in.Expression)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.catalog.GetTables(ctx, in.DatabaseName)
+	if in.ResourceShareType == "FEDERATED" { // tables of other catalogs: there are none
+		matches = func(string) bool { return false }
+	}
+	request := []any{"GetTables", strings.ToLower(in.DatabaseName), in.Expression}
+	size, last, err := pageOf(in.NextToken, in.MaxResults, maxCatalogPage, request...)
 	if err != nil {
 		return nil, err
 	}
-	var selected []*catalog.Table
-	for _, t := range all {
-		if matches(t.Name) {
-			selected = append(selected, t)
-		}
-	}
-	selected, next, err := page(selected, func(t *catalog.Table) string { return t.Name }, strings.Compare, in.NextToken, in.MaxResults,
-		maxCatalogPage, "GetTables", strings.ToLower(in.DatabaseName), in.Expression)
+	selected, more, err := s.catalog.ScanTables(ctx, in.DatabaseName, matches, last, size)
 	if err != nil {
 		return nil, err
 	}
-	out := &tablesAnswer{TableList: []any{}, NextToken: next}
+	out := &tablesAnswer{TableList: []any{}}
+	if more {
+		out.NextToken = nextToken([]string{selected[len(selected)-1].Name}, request...)
+	}
 	for _, t := range selected {
 		if len(in.AttributesToGet) > 0 {
 			out.TableList = append(out.TableList, attributes(t, in.AttributesToGet))
@@ -90,6 +102,20 @@ func (s *server) getTables(ctx context.Context, in *tablesRequest) (*tablesAnswe
 		out.TableList = append(out.TableList, s.table(t))
 	}
 	return out, nil
+}
+
+// attributesOf checks AttributesToGet, which "doesn't accept an empty list" and must include the first of those allowed. Without it
+// nothing is left out.
+func attributesOf(wanted []string, allowed ...string) error {
+	for _, attribute := range wanted {
+		if err := oneOf("attributesToGet", attribute, allowed...); err != nil {
+			return err
+		}
+	}
+	if wanted != nil && !slices.Contains(wanted, allowed[0]) {
+		return invalid("AttributesToGet must include " + allowed[0] + ".")
+	}
+	return nil
 }
 
 // attributes returns the name of a table and what else is asked for (TableAttributes).
@@ -115,10 +141,11 @@ type tableChange struct {
 	SkipArchive                bool
 	VersionID                  string `json:"VersionId"`
 	TransactionID              unkept `json:"TransactionId"`
-	PartitionIndexes           unkept
+	PartitionIndexes           []catalog.PartitionIndex
 	OpenTableFormatInput       unkept
 	UpdateOpenTableFormatInput unkept
 	ViewUpdateAction           unkept
+	Force                      unkept
 }
 
 func (s *server) beginChange(ctx context.Context, operation string, in *tableChange) (catalog.TableInput, error) {
@@ -130,8 +157,8 @@ func (s *server) beginChange(ctx context.Context, operation string, in *tableCha
 	if in.Name != "" && !strings.EqualFold(in.Name, name) {
 		return catalog.TableInput{}, invalid(fmt.Sprintf("Table %s cannot be renamed to %s.", in.Name, name))
 	}
-	if err := refuseUnkept("TransactionId", in.TransactionID, "PartitionIndexes", in.PartitionIndexes, "OpenTableFormatInput", in.OpenTableFormatInput,
-		"UpdateOpenTableFormatInput", in.UpdateOpenTableFormatInput, "ViewUpdateAction", in.ViewUpdateAction); err != nil {
+	if err := refuseUnkept("TransactionId", in.TransactionID, "OpenTableFormatInput", in.OpenTableFormatInput,
+		"UpdateOpenTableFormatInput", in.UpdateOpenTableFormatInput, "ViewUpdateAction", in.ViewUpdateAction, "Force", in.Force); err != nil {
 		return catalog.TableInput{}, err
 	}
 	return in.TableInput.model()
@@ -142,7 +169,7 @@ func (s *server) createTable(ctx context.Context, in *tableChange) (none, error)
 	if err != nil {
 		return none{}, err
 	}
-	return none{}, s.catalog.CreateTable(ctx, in.DatabaseName, t)
+	return none{}, s.catalog.CreateIndexedTable(ctx, in.DatabaseName, t, in.PartitionIndexes)
 }
 
 func (s *server) updateTable(ctx context.Context, in *tableChange) (none, error) {
@@ -172,9 +199,7 @@ type tableError struct {
 	ErrorDetail errorDetail
 }
 
-type batchDeleteTableAnswer struct{ Errors []tableError }
-
-func (s *server) batchDeleteTable(ctx context.Context, in *batchDeleteTableRequest) (*batchDeleteTableAnswer, error) {
+func (s *server) batchDeleteTable(ctx context.Context, in *batchDeleteTableRequest) (*batchAnswer[tableError], error) {
 	if err := s.begin(ctx, "BatchDeleteTable", in.CatalogID, s.tableARN(in.DatabaseName, in.TablesToDelete...),
 		member{"databaseName", in.DatabaseName}); err != nil {
 		return nil, err
@@ -189,11 +214,11 @@ func (s *server) batchDeleteTable(ctx context.Context, in *batchDeleteTableReque
 	if _, err := s.catalog.GetDatabase(ctx, in.DatabaseName); err != nil {
 		return nil, err
 	}
-	out := &batchDeleteTableAnswer{Errors: []tableError{}}
+	out := &batchAnswer[tableError]{Errors: []tableError{}}
 	for _, name := range in.TablesToDelete {
 		if err := s.catalog.DeleteTable(ctx, in.DatabaseName, name); err != nil {
-			d, refused := detail(err)
-			if !refused {
+			d, err := detail(err)
+			if err != nil {
 				return nil, err
 			}
 			out.Errors = append(out.Errors, tableError{name, d})

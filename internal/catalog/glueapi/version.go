@@ -1,22 +1,15 @@
 package glueapi
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/refract-io/refract/internal/catalog"
 )
 
 type versionRequest struct {
-	CatalogID    string `json:"CatalogId"`
-	DatabaseName string
-	TableName    string
-	VersionID    string `json:"VersionId"`
-	NextToken    string
-	MaxResults   *int
+	partitionTable
+	VersionID string `json:"VersionId"`
 }
 
 type versionShape struct {
@@ -24,27 +17,23 @@ type versionShape struct {
 	VersionID string `json:"VersionId"`
 }
 
-func (s *server) versions(ctx context.Context, operation string, in *versionRequest) ([]*catalog.Table, error) {
-	if err := s.begin(ctx, operation, in.CatalogID, s.tableARN(in.DatabaseName, in.TableName), member{"databaseName", in.DatabaseName},
-		member{"tableName", in.TableName}); err != nil {
-		return nil, err
-	}
-	return s.catalog.GetTableVersions(ctx, in.DatabaseName, in.TableName)
-}
-
 type versionAnswer struct{ TableVersion versionShape }
 
 func (s *server) getTableVersion(ctx context.Context, in *versionRequest) (*versionAnswer, error) {
-	all, err := s.versions(ctx, "GetTableVersion", in)
+	if err := s.beginPartition(ctx, "GetTableVersion", &in.partitionTable); err != nil {
+		return nil, err
+	}
+	t, err := s.catalog.GetTableVersion(ctx, in.DatabaseName, in.TableName, in.VersionID)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range all {
-		if in.VersionID == "" || t.VersionID == in.VersionID { // the current version is the first
-			return &versionAnswer{versionShape{s.table(t), t.VersionID}}, nil
-		}
-	}
-	return nil, &catalog.Error{Code: catalog.ErrNotFound, Message: fmt.Sprintf("Version %s of table %s not found.", in.VersionID, in.TableName)}
+	return &versionAnswer{versionShape{s.table(t), t.VersionID}}, nil
+}
+
+type versionsRequest struct {
+	partitionTable
+	NextToken  string
+	MaxResults *int
 }
 
 type versionsAnswer struct {
@@ -52,26 +41,58 @@ type versionsAnswer struct {
 	NextToken     string `json:",omitempty"`
 }
 
-func (s *server) getTableVersions(ctx context.Context, in *versionRequest) (*versionsAnswer, error) {
-	all, err := s.versions(ctx, "GetTableVersions", in)
+func (s *server) getTableVersions(ctx context.Context, in *versionsRequest) (*versionsAnswer, error) {
+	if err := s.beginPartition(ctx, "GetTableVersions", &in.partitionTable); err != nil {
+		return nil, err
+	}
+	request := []any{"GetTableVersions", strings.ToLower(in.DatabaseName), strings.ToLower(in.TableName)}
+	size, last, err := pageOf(in.NextToken, in.MaxResults, maxCatalogPage, request...)
 	if err != nil {
 		return nil, err
 	}
-	all, next, err := page(all, func(t *catalog.Table) string { return t.VersionID }, newestFirst, in.NextToken, in.MaxResults, maxCatalogPage,
-		"GetTableVersions", strings.ToLower(in.DatabaseName), strings.ToLower(in.TableName))
+	versions, more, err := s.catalog.ScanTableVersions(ctx, in.DatabaseName, in.TableName, last, size)
 	if err != nil {
 		return nil, err
 	}
-	out := &versionsAnswer{TableVersions: []versionShape{}, NextToken: next}
-	for _, t := range all {
+	out := &versionsAnswer{TableVersions: []versionShape{}}
+	if more {
+		out.NextToken = nextToken([]string{versions[len(versions)-1].VersionID}, request...)
+	}
+	for _, t := range versions {
 		out.TableVersions = append(out.TableVersions, versionShape{s.table(t), t.VersionID})
 	}
 	return out, nil
 }
 
-func newestFirst(a, b string) int {
-	// The catalog's own version ids are numbers.
-	x, _ := strconv.ParseInt(a, 10, 64)
-	y, _ := strconv.ParseInt(b, 10, 64)
-	return cmp.Compare(y, x)
+func (s *server) deleteTableVersion(ctx context.Context, in *versionRequest) (none, error) {
+	if err := s.beginPartition(ctx, "DeleteTableVersion", &in.partitionTable, member{"versionId", in.VersionID}); err != nil {
+		return none{}, err
+	}
+	failed, err := s.catalog.BatchDeleteTableVersion(ctx, in.DatabaseName, in.TableName, []string{in.VersionID})
+	if err == nil && len(failed) > 0 {
+		err = failed[0].Err
+	}
+	return none{}, err
+}
+
+type batchDeleteVersionRequest struct {
+	partitionTable
+	VersionIDs []string `json:"VersionIds"`
+}
+
+type versionError struct {
+	TableName   string
+	VersionID   string `json:"VersionId"`
+	ErrorDetail errorDetail
+}
+
+func (s *server) batchDeleteTableVersion(ctx context.Context, in *batchDeleteVersionRequest) (*batchAnswer[versionError], error) {
+	if err := s.beginPartition(ctx, "BatchDeleteTableVersion", &in.partitionTable); err != nil {
+		return nil, err
+	}
+	failed, err := s.catalog.BatchDeleteTableVersion(ctx, in.DatabaseName, in.TableName, in.VersionIDs)
+	return batchOf(failed, err, func(f catalog.VersionError) (versionError, error) {
+		d, err := detail(f.Err)
+		return versionError{in.TableName, f.VersionID, d}, err
+	})
 }
