@@ -17,7 +17,8 @@ type operation struct {
 
 // operations lists what a pipeline with these settings does. It is written from the clients' code, not from the policies:
 //
-//   - bucket: Put (also in parts), Get, Head (s3:GetObject), List below the pipeline's folder, Delete, giving a multipart upload up;
+//   - bucket: Put (also in parts), Get, Head (s3:GetObject), List below the pipeline's folder, Delete, giving a multipart upload up,
+//     looking for those that killed processes left;
 //   - S3 asks KMS in the caller's name: GenerateDataKey to write, Decrypt to read and to complete an upload of parts, with the
 //     object's ARN as the encryption context, or the bucket's where the bucket has a bucket key;
 //   - catalog: reading, creating and updating tables; partitions of days, batchwise; doctor reads the database and removes its tables;
@@ -42,6 +43,7 @@ func operations(s *grant.Settings) []operation {
 		add(grant.UseS3, nil, action, key, probe)
 	}
 	add(grant.UseS3, lists, "s3:ListBucket", bucket)
+	add(grant.UseS3, nil, "s3:ListBucketMultipartUploads", bucket)
 	encryption := func(arn string) map[string][]string {
 		return map[string][]string{"kms:viaservice": {"s3.eu-central-1.amazonaws.com"}, "kms:encryptioncontext:aws:s3:arn": {arn}, "kms:resourcealiases": {"alias/lake", "alias/other"}}
 	}

@@ -32,11 +32,19 @@ const (
 // Policy is a named document.
 type Policy struct {
 	// Name is the policy's name within its role.
-	Name string `json:"name"`
+	Name string
 	// Text is the document as IAM takes it.
-	Text string `json:"-"`
+	Text string
 	// Document is the same, read.
-	Document Document `json:"document"`
+	Document Document
+}
+
+// MarshalJSON writes the document as its text has it.
+func (p Policy) MarshalJSON() ([]byte, error) {
+	return compact(struct {
+		Name     string          `json:"name"`
+		Document json.RawMessage `json:"document"`
+	}{p.Name, json.RawMessage(p.Text)})
 }
 
 // Role is a role with the documents that belong to it.

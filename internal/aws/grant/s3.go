@@ -20,6 +20,8 @@ func (s *Settings) writing() Document {
 	return document(
 		Statement{Sid: "RefractObjects", Effect: "Allow", Action: Texts{"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, Resource: Texts{s.objectsARN()}},
 		s.listing(),
+		// Finds what killed processes left. AWS has no condition on its prefix.
+		Statement{Sid: "RefractUploads", Effect: "Allow", Action: Texts{"s3:ListBucketMultipartUploads"}, Resource: Texts{s.bucketARN()}},
 	)
 }
 

@@ -83,6 +83,12 @@ resource "aws_iam_role_policy" "refract_s3_refract_s3" {
               "s3:prefix": "mixpanel/7/*"
             }
           }
+        },
+        {
+          "Sid": "RefractUploads",
+          "Effect": "Allow",
+          "Action": "s3:ListBucketMultipartUploads",
+          "Resource": "arn:aws:s3:::lake"
         }
       ]
     }
