@@ -1,0 +1,154 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/refract-io/refract/internal/platform/fault"
+)
+
+// diagnosis is what an error of an AWS service says.
+type diagnosis struct {
+	status        Status
+	cause, remedy string
+	// denied is a missing permission: of action, if the error names one.
+	denied bool
+	action string
+	// explicit names the kind of policy that denies explicitly, and elsewhere one that would have to allow too.
+	explicit, elsewhere string
+	lakeFormation       bool
+}
+
+var (
+	deniedAction = regexp.MustCompile(`is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
+	explicitDeny = regexp.MustCompile(`with an explicit deny in an? ([a-z -]+?)(?: policy)?(?:[:.,]|$)`)
+	// IAM names the kind of policy that does not allow: that is elsewhere if it is not the role's own.
+	silentDeny  = regexp.MustCompile(`because no ([a-z -]+?)(?: policy)? allows`)
+	lakePattern = regexp.MustCompile(`Insufficient Lake Formation permission\(s\):? (?:Required )?(.*)`)
+)
+
+// diagnose reads an error. It tells apart what the user must change from what passes by itself.
+func diagnose(err error) diagnosis {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return diagnosis{status: Unclear, cause: "no answer came in time", remedy: "try again; check that this network reaches the service"}
+	}
+	code, message, status := answerOf(err)
+	if code == "" && status == 0 {
+		return undelivered(err)
+	}
+	text := strings.TrimSpace(code + ": " + message)
+	switch {
+	case isDenied(code, status):
+		return diagnoseDenial(message)
+	case isThrottled(code, status):
+		return diagnosis{status: Unclear, cause: "AWS throttles or is out of order: " + text, remedy: "try again later"}
+	}
+	if known, ok := knownCodes[code]; ok {
+		known.status, known.cause = Failed, known.cause+": "+text
+		return known
+	}
+	return diagnosis{status: Failed, cause: text}
+}
+
+// knownCodes are answers that are neither denials nor throttling, each with what it means and what to do.
+var knownCodes = map[string]diagnosis{
+	"NoSuchBucket":                       {cause: "there is no such bucket", remedy: "create it, or give the pipeline the right name"},
+	"PermanentRedirect":                  {cause: "the bucket is in another region", remedy: "give the pipeline the bucket's region"},
+	"AuthorizationHeaderMalformed":       {cause: "the bucket is in another region", remedy: "give the pipeline the bucket's region"},
+	"IllegalLocationConstraintException": {cause: "the bucket is in another region", remedy: "give the pipeline the bucket's region"},
+	"GlueEncryptionException":            {cause: "the catalog is encrypted and the role may not use its key", remedy: "allow kms:Decrypt, kms:Encrypt and kms:GenerateDataKey on the catalog's key, for the warehouse's role too"},
+	"KMS.DisabledException":              {cause: "the key is disabled", remedy: "enable it, or give the pipeline another"},
+	"KMS.NotFoundException":              {cause: "there is no such key", remedy: "give the pipeline the key's ARN; an alias or id is looked up in the caller's account and region"},
+	"KMS.KMSInvalidStateException":       {cause: "the key can't be used in its state", remedy: "cancel its deletion, or give the pipeline another"},
+	"RequestTimeTooSkewed":               {cause: "this machine's clock is wrong", remedy: "set it"},
+	"SignatureDoesNotMatch":              {cause: "the secret access key is wrong, or this machine's clock is", remedy: "check the exporter's credentials and the clock"},
+	"InvalidSignatureException":          {cause: "the secret access key is wrong, or this machine's clock is", remedy: "check the exporter's credentials and the clock"},
+	"InvalidClientTokenId":               {cause: "AWS doesn't know the access key", remedy: "check the exporter's credentials"},
+	"UnrecognizedClientException":        {cause: "AWS doesn't know the access key", remedy: "check the exporter's credentials"},
+	"InvalidAccessKeyId":                 {cause: "AWS doesn't know the access key", remedy: "check the exporter's credentials"},
+	"ExpiredToken":                       {cause: "the exporter's credentials have expired", remedy: "renew them"},
+	"ExpiredTokenException":              {cause: "the exporter's credentials have expired", remedy: "renew them"},
+	"RegionDisabledException":            {cause: "the region is not enabled in the account", remedy: "enable it under STS in the account settings"},
+	"EntityNotFoundException":            {cause: "it does not exist", remedy: "create it, or give the pipeline the right name and region"},
+}
+
+// answerOf returns the service's code and text and the status of its answer; zeros are none. Answers to HEAD have no text.
+func answerOf(err error) (code, message string, status int) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		code, message = api.ErrorCode(), api.ErrorMessage()
+	}
+	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		status = response.HTTPStatusCode()
+	}
+	return code, message, status
+}
+
+func isDenied(code string, status int) bool {
+	switch code {
+	case "AccessDenied", "AccessDeniedException", "Forbidden", "AllAccessDisabled", "UnauthorizedOperation":
+		return true
+	case "", "UnknownError":
+		return status == http.StatusForbidden
+	}
+	return false
+}
+
+func isThrottled(code string, status int) bool {
+	switch code {
+	case "SlowDown", "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "ServiceUnavailable",
+		"InternalError", "InternalFailure", "InternalServerException", "InternalServiceException", "OperationTimeoutException", "RequestTimeout",
+		"ActiveStatementsExceededException", "ActiveSessionsExceededException", "ActiveWaitingRequestsExceededException", "FederationSourceRetryableException":
+		return true
+	}
+	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+}
+
+// undelivered is a call that got no answer of the service: the network's or the credentials' fault.
+func undelivered(err error) diagnosis {
+	if own, ok := errors.AsType[*fault.Error](err); ok && own.Class == fault.Setup {
+		return diagnosis{status: Failed, cause: own.Err.Error(), remedy: own.Hint}
+	}
+	text := err.Error()
+	if strings.Contains(text, "retrieve credentials") || strings.Contains(text, "get identity: ") || strings.Contains(text, "no EC2 IMDS role found") {
+		return diagnosis{status: Failed, cause: "the exporting process has no AWS credentials: " + text, remedy: "give it some: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role of its machine"}
+	}
+	return diagnosis{status: Unclear, cause: "the service could not be reached: " + text, remedy: "check the network, the region and the endpoint"}
+}
+
+// diagnoseDenial reads the text of a denial. Lake Formation has its own.
+func diagnoseDenial(message string) diagnosis {
+	d := diagnosis{status: Failed, denied: true, cause: message}
+	if m := lakePattern.FindStringSubmatch(message); m != nil {
+		d.lakeFormation, d.cause = true, "Lake Formation, which decides besides IAM, denies it: "+message
+		switch {
+		case strings.HasPrefix(m[1], "on s3:"):
+			d.remedy = "grant the role a data location permission (DATA_LOCATION_ACCESS) on that path in Lake Formation; IAMAllowedPrincipals never covers it"
+		case strings.HasPrefix(m[1], "Create Table"):
+			d.remedy = "grant the role CREATE_TABLE on the database in Lake Formation, and a data location permission on the bucket's folder"
+		default:
+			permission, object, _ := strings.Cut(m[1], " on ")
+			d.remedy = fmt.Sprintf("grant the role %s on %s in Lake Formation", strings.ToUpper(permission), strings.TrimSpace(object))
+		}
+		return d
+	}
+	if m := deniedAction.FindStringSubmatch(message); m != nil {
+		d.action = m[1]
+	}
+	if m := explicitDeny.FindStringSubmatch(message); m != nil {
+		d.explicit = m[1] + " policy"
+	}
+	if m := silentDeny.FindStringSubmatch(message); m != nil && m[1] != "identity-based" {
+		d.elsewhere = m[1] + " policy"
+	}
+	if d.cause == "" {
+		d.cause = "AWS denies access without saying more"
+	}
+	return d
+}

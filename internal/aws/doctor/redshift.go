@@ -1,0 +1,320 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/redshiftdata"
+	"github.com/aws/aws-sdk-go-v2/service/redshiftdata/types"
+
+	"github.com/refract-io/refract/internal/aws/grant"
+)
+
+// warehouse is the Data API as the examination uses it.
+type warehouse struct {
+	*examination
+	api *redshiftdata.Client
+}
+
+// statementError is what went wrong in the warehouse; the API itself succeeds.
+type statementError struct{ text string }
+
+func (e *statementError) Error() string { return e.text }
+
+func (e *examination) warehouse(ctx context.Context) (*warehouse, error) {
+	r := e.settings.Redshift
+	cfg, err := e.Config(ctx, r.Role, r.Region)
+	if err != nil {
+		return nil, err
+	}
+	return &warehouse{e, redshiftdata.NewFromConfig(cfg)}, nil
+}
+
+func (e *examination) redshift(ctx context.Context) {
+	w, err := e.warehouse(ctx)
+	if err != nil {
+		e.fail("redshift", "credentials", 0, err)
+		return
+	}
+	if !w.connect(ctx) {
+		return
+	}
+	w.user(ctx)
+	if w.schema(ctx) {
+		w.reading(ctx)
+	}
+}
+
+// connect runs the first statement call by call, since each needs an action of its own.
+func (w *warehouse) connect(ctx context.Context) bool {
+	var id *string
+	err := w.perform(ctx, grant.UseRedshift, "redshift-data:ExecuteStatement", func(ctx context.Context) (err error) {
+		id, err = w.execute(ctx, "SELECT 1")
+		return err
+	})
+	if err != nil {
+		for _, action := range []string{"redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "redshift-data:CancelStatement", "database user", "external schema"} {
+			w.skip("redshift", action, "no statement could be run")
+		}
+		return false
+	}
+	for _, action := range w.credentialActions() {
+		w.add(Check{Area: "redshift", Name: action, Status: Passed})
+	}
+	described := w.perform(ctx, grant.UseRedshift, "redshift-data:DescribeStatement", func(ctx context.Context) error {
+		_, err := w.api.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
+		return err
+	})
+	if described == nil {
+		took, err := w.wait(ctx, id)
+		if err != nil {
+			w.statement("the first statement", took, err)
+			return false
+		}
+	}
+	// Without a look at the statement it may not have ended; the answer then is one about its state.
+	got := w.perform(ctx, grant.UseRedshift, "redshift-data:GetStatementResult", func(ctx context.Context) error {
+		_, err := w.api.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
+		return err
+	}, "ResourceNotFoundException", "ValidationException")
+	w.optional("redshift-data:CancelStatement", "a statement that takes too long runs on", func() {
+		_ = w.perform(ctx, grant.UseRedshift, "redshift-data:CancelStatement", func(ctx context.Context) error { // the line says it
+			_, err := w.api.CancelStatement(ctx, &redshiftdata.CancelStatementInput{Id: id})
+			return err
+		}, "ValidationException", "ResourceNotFoundException", "DatabaseConnectionException")
+	})
+	if described != nil || got != nil {
+		w.skip("redshift", "database user", "no result can be read")
+		w.skip("redshift", "external schema", "no result can be read")
+		return false
+	}
+	return true
+}
+
+// credentialActions are those that the Data API needs for the connection; it does them in the caller's name.
+func (w *warehouse) credentialActions() []string {
+	switch r := w.settings.Redshift; {
+	case r.SecretARN != "":
+		return []string{"secretsmanager:GetSecretValue"}
+	case r.Workgroup != "":
+		return []string{"redshift-serverless:GetCredentials"}
+	case r.DBUser != "":
+		return []string{"redshift:GetClusterCredentials"}
+	}
+	return []string{"redshift:GetClusterCredentialsWithIAM"}
+}
+
+func (w *warehouse) execute(ctx context.Context, sql string) (*string, error) {
+	r := w.settings.Redshift
+	in := &redshiftdata.ExecuteStatementInput{Sql: &sql, Database: &r.Database, StatementName: aws.String("refract-doctor")}
+	for field, value := range map[**string]string{&in.WorkgroupName: r.Workgroup, &in.ClusterIdentifier: r.Cluster, &in.DbUser: r.DBUser, &in.SecretArn: r.SecretARN} {
+		if value != "" {
+			*field = aws.String(value)
+		}
+	}
+	out, err := w.api.ExecuteStatement(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return out.Id, nil
+}
+
+// patience is how many times a call's time a statement has: a warehouse that sleeps must wake up first.
+const patience = 6
+
+// wait waits until the statement has ended, and returns its error.
+func (w *warehouse) wait(ctx context.Context, id *string) (time.Duration, error) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience*w.Timeout)
+	defer cancel()
+	for {
+		d, err := w.api.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
+		if err != nil {
+			return time.Since(began), err
+		}
+		switch d.Status {
+		case types.StatusStringFinished:
+			return time.Since(began), nil
+		case types.StatusStringFailed, types.StatusStringAborted:
+			return time.Since(began), &statementError{aws.ToString(d.Error)}
+		}
+		select {
+		case <-ctx.Done():
+			return time.Since(began), ctx.Err()
+		case <-time.After(w.Poll):
+		}
+	}
+}
+
+// query runs a statement and returns its first rows as text; NULL is "NULL".
+func (w *warehouse) query(ctx context.Context, sql string) ([][]string, time.Duration, error) {
+	id, err := w.execute(ctx, sql)
+	if err != nil {
+		return nil, 0, err
+	}
+	took, err := w.wait(ctx, id)
+	if err != nil {
+		return nil, took, err
+	}
+	out, err := w.api.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
+	if err != nil {
+		return nil, took, err
+	}
+	var rows [][]string
+	for _, record := range out.Records {
+		row := make([]string, len(record))
+		for i, field := range record {
+			row[i] = text(field)
+		}
+		rows = append(rows, row)
+	}
+	return rows, took, nil
+}
+
+func text(f types.Field) string {
+	switch f := f.(type) {
+	case *types.FieldMemberStringValue:
+		return f.Value
+	case *types.FieldMemberLongValue:
+		return fmt.Sprint(f.Value)
+	case *types.FieldMemberDoubleValue:
+		return fmt.Sprint(f.Value)
+	case *types.FieldMemberBooleanValue:
+		return fmt.Sprint(f.Value)
+	}
+	return "NULL"
+}
+
+// single is the one value of a query's result.
+func (w *warehouse) single(ctx context.Context, name, sql string) (string, time.Duration, bool) {
+	rows, took, err := w.query(ctx, sql)
+	if err == nil && (len(rows) != 1 || len(rows[0]) != 1) {
+		err = fmt.Errorf("%s answered %d rows", sql, len(rows))
+	}
+	if err != nil {
+		w.statement(name, took, err)
+		return "", took, false
+	}
+	return rows[0][0], took, true
+}
+
+// user looks at whom the connection is, and whether that user may create the external schema.
+func (w *warehouse) user(ctx context.Context) {
+	const name, right = "database user", "CREATE on the database"
+	who, took, ok := w.single(ctx, name, "SELECT current_user::varchar")
+	if !ok {
+		w.skip("redshift", right, "the user is not known")
+		return
+	}
+	w.add(Check{Area: "redshift", Name: name, Status: Passed, Detail: who, Milliseconds: took.Milliseconds()})
+	may, took, ok := w.single(ctx, right, fmt.Sprintf("SELECT has_database_privilege(%s, %s, 'CREATE')", literal(who), literal(w.settings.Redshift.Database)))
+	if !ok {
+		return
+	}
+	c := Check{Area: "redshift", Name: right, Status: Passed, Detail: who + " has it", Milliseconds: took.Milliseconds()}
+	if may != "true" && may != "t" && may != "1" {
+		c.Status, c.Detail, c.Cause = Failed, "", fmt.Sprintf("the user %s may not create schemas in the database %s", who, w.settings.Redshift.Database)
+		c.Remedy = fmt.Sprintf("as an administrator of the database run: GRANT CREATE ON DATABASE %s TO %s;", identifier(w.settings.Redshift.Database), identifier(who))
+	}
+	w.add(c)
+}
+
+// schema compares the external schema with the settings: CREATE EXTERNAL SCHEMA IF NOT EXISTS does not mend one that points elsewhere.
+func (w *warehouse) schema(ctx context.Context) bool {
+	r, name := w.settings.Redshift, "external schema"
+	rows, took, err := w.query(ctx, "SELECT databasename, esoptions FROM svv_external_schemas WHERE schemaname = "+literal(r.Schema))
+	if err != nil {
+		w.statement(name, took, err)
+		return false
+	}
+	c := Check{Area: "redshift", Name: name, Status: Passed, Detail: r.Schema, Milliseconds: took.Milliseconds()}
+	switch {
+	case len(rows) == 0:
+		c.Status, c.Detail = Skipped, fmt.Sprintf("%s is not there yet: the pipeline's first run creates it", r.Schema)
+	case w.settings.Glue != nil && !strings.EqualFold(rows[0][0], w.settings.Glue.Database):
+		c.Status, c.Detail = Failed, ""
+		c.Cause = fmt.Sprintf("the schema %s shows the Glue database %s, not %s", r.Schema, rows[0][0], w.settings.Glue.Database)
+		c.Remedy = fmt.Sprintf("give the pipeline another schema, or run DROP SCHEMA %s; (without DROP EXTERNAL DATABASE, which deletes the Glue database)", identifier(r.Schema))
+	case r.Role != "" && !strings.Contains(rows[0][1], r.Role):
+		c.Status, c.Detail = Warned, ""
+		c.Cause = fmt.Sprintf("the schema %s reads with another role: %s", r.Schema, rows[0][1])
+		c.Remedy = fmt.Sprintf("if that is not meant, run DROP SCHEMA %s; and let the pipeline create it again", identifier(r.Schema))
+	}
+	w.add(c)
+	return c.Status == Passed || c.Status == Warned
+}
+
+// reading lets Redshift read: the catalog, then a table's objects.
+func (w *warehouse) reading(ctx context.Context) {
+	r := w.settings.Redshift
+	const catalog, objects = "Redshift reads the catalog", "Redshift reads the objects"
+	rows, took, err := w.query(ctx, "SELECT tablename FROM svv_external_tables WHERE schemaname = "+literal(r.Schema)+" AND tablename NOT LIKE 'refract_doctor%' ORDER BY 1 LIMIT 1")
+	if err != nil {
+		w.statement(catalog, took, err)
+		w.skip("redshift", objects, "no table is known")
+		return
+	}
+	w.add(Check{Area: "redshift", Name: catalog, Status: Passed, Milliseconds: took.Milliseconds()})
+	if len(rows) == 0 {
+		w.skip("redshift", objects, "the schema shows no table yet")
+		return
+	}
+	_, took, err = w.query(ctx, "SELECT 1 FROM "+identifier(r.Schema)+"."+identifier(rows[0][0])+" LIMIT 1")
+	if err != nil {
+		w.statement(objects, took, err)
+		return
+	}
+	w.add(Check{Area: "redshift", Name: objects, Status: Passed, Detail: rows[0][0], Milliseconds: took.Milliseconds()})
+}
+
+// What Redshift says when its role, or the user's rights, are not enough.
+var (
+	notAssumed = regexp.MustCompile(`(?i)is not authorized to assume IAM Role (\S+)|Not authorized to get credentials of role (\S+)`)
+	notAllowed = regexp.MustCompile(`is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
+	noS3       = regexp.MustCompile(`(?i)S3ServiceException:\s*Access ?Denied|Access Denied.*s3|Spectrum.*Access ?Denied`)
+)
+
+// statement appends a check that ends with the error of a statement.
+func (w *warehouse) statement(name string, took time.Duration, err error) {
+	failed, ok := errors.AsType[*statementError](err)
+	if !ok {
+		w.fail("redshift", name, took, err)
+		return
+	}
+	c := Check{Area: "redshift", Name: name, Status: Failed, Cause: failed.text, Milliseconds: took.Milliseconds()}
+	role := w.settings.Redshift.Role
+	switch {
+	case notAssumed.MatchString(failed.text):
+		c.Role, c.Remedy = role, "associate the role with the namespace or cluster, and let its trust policy name Redshift in a statement of its own"
+		for _, r := range w.settings.Roles(grant.Narrowed) {
+			if s := r.Trust.Document.Statement; r.ARN == role && len(s) > 1 {
+				c.Missing = &s[1]
+			}
+		}
+	case notAllowed.MatchString(failed.text):
+		w.missing(&c, notAllowed.FindStringSubmatch(failed.text)[1])
+	case noS3.MatchString(failed.text):
+		w.missing(&c, "s3:GetObject")
+	case strings.Contains(failed.text, "permission denied for"):
+		c.Remedy = "grant it to " + identifier(w.settings.User()) + " as an administrator of the database"
+	case strings.Contains(failed.text, "does not exist"):
+		c.Remedy = "create it, or give the pipeline the right name"
+	}
+	w.add(c)
+}
+
+func (w *warehouse) missing(c *Check, action string) {
+	c.Role, c.Remedy = w.settings.Redshift.Role, "add the statement to the policy of the role with which Redshift reads"
+	if s, ok := w.settings.Missing(grant.UseRedshift, action); ok {
+		c.Missing = &s
+	}
+}
+
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
