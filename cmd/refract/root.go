@@ -60,7 +60,7 @@ change; 3 try again later; 4 an error in Refract.`,
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	root.AddCommand(
 		newUp(o), newDemo(o), newProject(o), newServiceAccount(o), newImport(o), newPipeline(o), newSQL(o), newVerify(o),
-		newQuarantine(o), newStatus(o), newConfig(o), newBench(o),
+		newQuarantine(o), newStatus(o), newAWS(o), newConfig(o), newBench(o),
 	)
 	tellUsage(root)
 	return root

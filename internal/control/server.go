@@ -26,6 +26,7 @@ type Server struct {
 	Quarantine *quarantine.Quarantine
 	Replayer   Replayer
 	Verifier   *verify.Verifier
+	AWS        AWS
 	// Unattributed returns the last records that belong to no project, the newest first.
 	Unattributed func() []collect.Sample
 	// Status returns what the process tells of itself.
@@ -51,6 +52,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/refract/projects", handle(http.StatusOK, s.listProjects))
 	mux.HandleFunc("POST /api/refract/projects", handle(http.StatusCreated, s.createProject))
 	mux.HandleFunc("POST /api/refract/projects/{id}/service-accounts", handle(http.StatusCreated, s.createAccount))
+	mux.HandleFunc("GET /api/refract/projects/{id}/aws", handle(http.StatusOK, s.awsSettings))
+	mux.HandleFunc("POST /api/refract/projects/{id}/aws/doctor", handle(http.StatusOK, s.awsExamine))
 	mux.HandleFunc("GET /api/refract/quarantine", handle(http.StatusOK, s.listQuarantine))
 	mux.HandleFunc("GET /api/refract/quarantine/{id}", handle(http.StatusOK, s.showQuarantine))
 	mux.HandleFunc("POST /api/refract/quarantine/replay", handle(http.StatusOK, s.replay))

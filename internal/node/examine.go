@@ -1,0 +1,78 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/refract-io/refract/internal/aws/assume"
+	"github.com/refract-io/refract/internal/aws/doctor"
+	"github.com/refract-io/refract/internal/aws/grant"
+	"github.com/refract-io/refract/internal/export/pipeline"
+	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/project"
+)
+
+// examiner is control's AWS: it reads pipelines, and examines accounts with the credentials that this process exports with.
+type examiner struct {
+	pipelines *pipeline.Store
+	roles     *assume.Roles
+}
+
+// Settings implements control.AWS.
+func (x *examiner) Settings(ctx context.Context, p *project.Project, name string) (*grant.Settings, error) {
+	s := &grant.Settings{Project: p.ID, ExternalID: p.Token}
+	if name == "" {
+		return s, nil
+	}
+	found, err := x.pipelines.Find(ctx, p.ID, name)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return nil, fault.New(fault.Setup, "finding pipeline", name, err, "see `refract pipeline list`")
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &found.Definition
+	if d.S3.Region == "" && d.S3.Role == "" && d.S3.Endpoint == "" {
+		return nil, fault.New(fault.Setup, "looking at pipeline", name, errors.New("it writes to this installation's own lake and needs nothing of AWS"),
+			"leave the name out and give flags such as --s3-bucket to plan another")
+	}
+	describe(s, d)
+	return s, nil
+}
+
+// describe puts the definition's settings in.
+func describe(s *grant.Settings, d *pipeline.Definition) {
+	s.Pipeline, s.Schematized = d.Name, d.Type == pipeline.TypeAWS
+	s.S3 = grant.S3{
+		Bucket: d.S3.Bucket, Prefix: d.S3.Prefix, Region: d.S3.Region, Role: d.S3.Role, Encryption: string(d.S3.Encryption), KMSKey: d.S3.KMSKey,
+		Endpoint: d.S3.Endpoint, PathStyle: d.S3.PathStyle,
+	}
+	if g := &d.Glue; g.Use {
+		s.Glue = &grant.Glue{Database: g.Database, Region: cmp.Or(g.Region, d.S3.Region), Role: g.Role, CatalogID: g.CatalogID, Tables: catalogTables(d)}
+	}
+	if r := &d.Redshift; r.Named() {
+		s.Redshift = &grant.Redshift{
+			Workgroup: r.Workgroup, Cluster: r.Cluster, DBUser: r.DBUser, SecretARN: r.SecretARN, Database: r.Database,
+			Region: cmp.Or(r.Region, d.Glue.Region, d.S3.Region), Role: r.Role, Schema: r.Schema,
+		}
+	}
+}
+
+// catalogTables are the tables that the pipeline, and the companion that people have, write; a star stands for the names of events.
+func catalogTables(d *pipeline.Definition) []string {
+	switch {
+	case d.Type != pipeline.TypeAWS:
+		return []string{d.CatalogTable(d.Table)}
+	case d.SchemaType == pipeline.Multischema:
+		return []string{d.CatalogTable("*")}
+	case d.Source == pipeline.People:
+		return []string{d.CatalogTable(pipeline.People.Table()), d.CatalogTable(pipeline.Identities.Table())}
+	}
+	return []string{d.CatalogTable(d.Source.Table())}
+}
+
+// Examine implements control.AWS.
+func (x *examiner) Examine(ctx context.Context, s *grant.Settings, deep bool) *doctor.Report {
+	return doctor.New(x.roles, s, deep).Run(ctx, s)
+}
