@@ -6,8 +6,6 @@
 //	GET  /api/refract/projects                              all projects
 //	POST /api/refract/projects                              create one; the answer holds its secret, once
 //	POST /api/refract/projects/{id}/service-accounts        create one; the answer holds its secret, once
-//	GET  /api/refract/projects/{id}/aws                     what a pipeline says of AWS; ?pipeline=NAME
-//	POST /api/refract/projects/{id}/aws/doctor              check settings against the AWS account
 //	GET  /api/refract/quarantine                            entries, filtered and paged
 //	GET  /api/refract/quarantine/{id}                       one entry with its raw bytes
 //	POST /api/refract/quarantine/replay                     judge entries again and take those that have become good

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
 	"github.com/refract-io/refract/internal/export/rawexport"
@@ -34,10 +33,7 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 		api.Unattributed = collector.Unattributed
 	}
 	if n.cfg.Has(config.Worker) && n.engine != nil {
-		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.bucket, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
-	}
-	if n.cfg.Has(config.Worker) {
-		api.AWS = &examiner{n.pipelines, assume.New(assume.Options{})}
+		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.destinations.byName, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
 	}
 	// The store's files are what these APIs read, so a process that has them answers.
 	if n.cfg.Has(config.Worker) {

@@ -108,5 +108,6 @@ func (n *Node) openLake(context.Context) error {
 		return err
 	}
 	n.lake = lake
+	n.destinations = n.newDestinations()
 	return nil
 }

@@ -31,7 +31,7 @@ func (n *Node) openEngine(ctx context.Context) error {
 	e, err := engine.Open(ctx, engine.Options{
 		Dir: n.path("query"), MemoryLimit: n.cfg.SQL.MemoryLimit, Threads: n.cfg.SQL.Threads,
 		Database: sqlDatabase, Admin: sqlAdmin, AdminPassword: n.sqlPassword,
-		Catalog: n.catalog, Buckets: n.bucket, Folders: []string{n.cfg.Lake.Dir}, Meta: n.db, Log: n.log,
+		Catalog: n.catalog, Buckets: n.destinations.byName, Folders: []string{n.cfg.Lake.Dir}, Meta: n.db, Log: n.log,
 	})
 	if err != nil {
 		return err

@@ -2,16 +2,12 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/export/pipeline"
-	"github.com/refract-io/refract/internal/platform/bucket"
-	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/query/engine"
 )
 
@@ -22,7 +18,7 @@ const workerOwner = "embedded"
 // runWorker runs the store and the pipelines. Runs that the last process left open pin their segments before the store begins to merge.
 func (n *Node) runWorker(ctx context.Context, g *errgroup.Group) error {
 	cfg := pipeline.Config{
-		Store: n.pipelines, Reader: n.store, Destinations: localDestinations{n}, Projects: n.projects,
+		Store: n.pipelines, Reader: n.store, Destinations: n.destinations, Projects: n.projects,
 		Logger: n.log, Runs: n.cfg.Pipeline.Concurrency, Poll: n.cfg.Pipeline.Interval,
 	}
 	if n.cfg.Meta.URL == "" {
@@ -38,27 +34,6 @@ func (n *Node) runWorker(ctx context.Context, g *errgroup.Group) error {
 	g.Go(func() error { return n.store.Run(ctx) })
 	g.Go(func() error { return worker.Run(ctx) })
 	return nil
-}
-
-// localDestinations opens the embedded lake and catalog.
-type localDestinations struct{ n *Node }
-
-// Bucket implements pipeline.Destinations.
-func (l localDestinations) Bucket(_ context.Context, d *pipeline.Definition) (bucket.Bucket, error) {
-	return l.n.bucket(d.S3.Bucket)
-}
-
-// Catalog implements pipeline.Destinations.
-func (l localDestinations) Catalog(context.Context, *pipeline.Definition) (catalog.Catalog, error) {
-	return l.n.catalog, nil
-}
-
-// bucket returns the lake's bucket if that is its name.
-func (n *Node) bucket(name string) (bucket.Bucket, error) {
-	if name != n.cfg.Lake.Bucket {
-		return nil, fault.New(fault.Setup, "opening bucket", name, errors.New("there is no such bucket"), "use "+n.cfg.Lake.Bucket+", the one of lake.bucket")
-	}
-	return n.lake, nil
 }
 
 // The embedded warehouse's database and the external schema that Mixpanel creates (Mixpanel, "Redshift Spectrum", queries).

@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/refract-io/refract/e2e/harness"
+	"github.com/refract-io/refract/internal/aws/awstest"
+	"github.com/refract-io/refract/internal/control"
+)
+
+// TestPipelinesToAnS3Server exports to a bucket of an S3 server that is another process, over a proxy that lets it fail, while events
+// arrive and the service is killed. In the end every stage holds the same records, nothing lies in the bucket twice or half, and SQL reads
+// the bucket. The server's secret key is nowhere to be found.
+func TestPipelinesToAnS3Server(t *testing.T) {
+	rnd := random(t, 5)
+	g := awstest.StartGateway(t)
+	g.CreateBucket(t, "remote")
+	proxy := awstest.NewProxy(t, g.URL, aws.Credentials{AccessKeyID: g.Key, SecretAccessKey: g.Secret})
+	proxy.Random(*seed, 0.05, awstest.Unavailable, awstest.SlowDown, awstest.InternalErrorAfter, awstest.Reset, awstest.ResetAfter,
+		awstest.ExpiredToken, awstest.Partial)
+	t.Setenv("AWS_ACCESS_KEY_ID", g.Key)
+	const wrong = "a-planted-key-that-the-server-refuses"
+	t.Setenv("AWS_SECRET_ACCESS_KEY", wrong)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	s := harness.New(t, "--seal-after", "20ms", "--pipeline-interval", "100ms", "--http-listen", harness.FreePort(t),
+		"--destination-endpoint-url", proxy.URL, "--destination-region", awstest.Region, "--telemetry-log-level", "debug")
+	s.Start()
+	p := s.CreateProject("shop")
+	for _, source := range []string{"events", "people", "identities"} {
+		_, err := s.API().CreatePipeline(s.Context(), control.NewPipeline{
+			Project: p.ID, Source: source, Frequency: "continuous", Interval: "100ms", Bucket: "remote", Prefix: "shop",
+			Database: fmt.Sprintf("mp_%d", p.ID),
+		})
+		require.NoError(t, err)
+	}
+	clients := startTraffic(t, s, p)
+	s.Await("the wrong key makes a run fail for the user to mend", func() bool { return failedFor(t, s, p, "setup") })
+	t.Setenv("AWS_SECRET_ACCESS_KEY", g.Secret)
+	s.Restart()
+	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
+	require.NoError(t, err)
+	for _, x := range pipelines {
+		_, err := s.API().ChangePipeline(s.Context(), x.ID, "run")
+		require.NoError(t, err)
+	}
+	for range 8 {
+		pause(rnd, 100*time.Millisecond, 1500*time.Millisecond)
+		s.RequireRunning()
+		s.Kill()
+		s.Start()
+	}
+	clients.Stop()
+	s.AwaitPublished(p.ID)
+	s.RequireExact("shop")
+	clients.requireAllThere(s, "mp_master_event")
+	require.Positive(t, proxy.Injected())
+	require.Empty(t, s.Strays(filepath.Join(g.Dir, "remote")))
+	require.Empty(t, g.Uploads(t, "remote"))
+	requireNowhere(t, s, p, g.Secret, wrong)
+}
+
+// failedFor reports whether the last run of one of the project's pipelines failed with the class.
+func failedFor(t *testing.T, s *harness.Service, p control.Project, class string) bool {
+	t.Helper()
+	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
+	require.NoError(t, err)
+	for _, x := range pipelines {
+		runs, err := s.API().Runs(s.Context(), x.ID, 1)
+		require.NoError(t, err)
+		if len(runs) > 0 && runs[0].LastError != nil && runs[0].LastError.Class == class {
+			return true
+		}
+	}
+	return false
+}
+
+// requireNowhere looks for secrets in what the service shows and keeps: its logs, its metrics, the histories of runs, and its files.
+func requireNowhere(t *testing.T, s *harness.Service, p control.Project, secrets ...string) {
+	t.Helper()
+	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
+	require.NoError(t, err)
+	shown := []any{pipelines}
+	for _, x := range pipelines {
+		runs, err := s.API().Runs(s.Context(), x.ID, 1000)
+		require.NoError(t, err)
+		shown = append(shown, runs)
+	}
+	history, err := json.Marshal(shown)
+	require.NoError(t, err)
+	require.Contains(t, string(history), "setup", "the refused key has left its trace")
+	resp, err := http.Get(s.URL() + "/metrics")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	metrics, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	for _, secret := range secrets {
+		for place, text := range map[string]string{"logs": s.Logs(), "history": string(history), "metrics": string(metrics)} {
+			require.NotContains(t, text, secret, place)
+		}
+		require.NoError(t, filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) { // the service goes on working
+				return err
+			}
+			require.NotContains(t, string(content), secret, path)
+			return nil
+		}))
+	}
+}
