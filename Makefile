@@ -47,8 +47,8 @@ fuzz: ## every fuzz target for a minute
 bench: build ## measure and write docs/benchmarks.md
 	$(BIN) bench --write docs/benchmarks.md
 
-docs: ## write the configuration reference
-	$(GO) test ./cmd/refract -run Reference -update
+docs: ## write the references of configuration and pipelines
+	$(GO) test ./cmd/refract ./internal/export/pipeline/pipelineapi -run Reference -update
 
 clean: ## remove what was built
 	rm -rf bin

@@ -48,7 +48,8 @@ func TestHelp(t *testing.T) {
 		withExamples[strings.Join(path, " ")] = strings.Contains(help, "Examples:\n")
 	}
 	for _, name := range []string{
-		"", "up", "demo", "import", "sql", "verify", "project create", "pipeline create", "service-account create", "quarantine list",
+		"", "up", "demo", "import", "sql", "verify", "project create", "pipeline create", "pipeline edit", "pipeline list", "pipeline show", "pipeline runs", "pipeline run", "pipeline pause",
+		"pipeline resume", "pipeline cancel", "pipeline delete", "pipeline status", "pipeline jobs", "service-account create", "quarantine list",
 		"quarantine replay", "config show",
 	} {
 		require.True(t, withExamples[name], "refract %s has no example", name)
@@ -79,8 +80,13 @@ func TestExitStatus(t *testing.T) {
 		{"an unknown project", []string{"verify", "--project", "nowhere"}, 2, `"nowhere"`},
 		{"a missing file", []string{"import", missing}, 2, missing},
 		{"a bad mapping", []string{"import", "-", "--map", "event=type"}, 2, "time"},
-		{"a bad source", []string{"pipeline", "create", "--source", "planets"}, 2, "data_source"},
-		{"an unknown bucket", []string{"pipeline", "create", "--prefix", "x", "--table", "x", "--from", "yesterday"}, 2, "from_date"},
+		{"a bad source", []string{"pipeline", "create", "--source", "planets"}, 2, `--source: "planets" is not possible with the type json: use events, people or identities`},
+		{"a bad date", []string{"pipeline", "create", "--s3-prefix", "x", "--table", "x", "--from", "yesterday"}, 2, `--from: "yesterday" is no date`},
+		{"a destination that is half named", []string{"pipeline", "create", "--type", "aws", "--s3-bucket", "b", "--s3-region", "us-west-2"}, 2, "--s3-role: is missing: give --s3-bucket, --s3-region and --s3-role"},
+		{"a raw pipeline without a beginning", []string{"pipeline", "create", "--type", "s3-raw"}, 2, "--from: is missing"},
+		{"an expression that is none", []string{"pipeline", "create", "--where", "1 +", "--table", "x"}, 2, "--where: "},
+		{"an edit of nothing", []string{"pipeline", "edit", "events-continuous-json-1"}, 2, "nothing is to change"},
+		{"a state that does not exist", []string{"pipeline", "status", "events-continuous-json-1", "--status", "lost"}, 2, "--status: "},
 		{"a pipeline that overlaps", []string{"pipeline", "create", "--source", "events"}, 2, "overlaps"},
 		{"a name that is taken by no pipeline", []string{"pipeline", "pause", "nothing"}, 2, `"nothing"`},
 		{"a wrong token", []string{"status", "--admin-token", "wrong"}, 2, "admin token"},
@@ -101,7 +107,8 @@ func TestExitStatus(t *testing.T) {
 	t.Run("every command that prints JSON prints nothing else", func(t *testing.T) {
 		name := harness.RunJSON[[]control.Pipeline](s, "pipeline", "list")[0].Name
 		for _, args := range [][]string{
-			{"status"}, {"project", "list"}, {"pipeline", "list"}, {"pipeline", "show", name}, {"verify"}, {"quarantine", "list"},
+			{"status"}, {"project", "list"}, {"pipeline", "list"}, {"pipeline", "show", name}, {"pipeline", "runs", name}, {"pipeline", "status", name},
+			{"pipeline", "status", name, "--summary"}, {"pipeline", "jobs"}, {"pipeline", "edit", name, "--events", ""}, {"verify"}, {"quarantine", "list"},
 			{"service-account", "create", "robot"}, {"config", "show"}, {"pipeline", "pause", name}, {"pipeline", "resume", name}, {"pipeline", "run", name},
 		} {
 			text := s.MustRun(append(args, "--json")...)

@@ -95,7 +95,7 @@ func TestFullLake(t *testing.T) {
 		pipelines, err := s.API().Pipelines(s.Context(), p.ID)
 		require.NoError(t, err)
 		for _, x := range pipelines {
-			runs, err := s.API().Runs(s.Context(), x.ID, 1)
+			runs, err := s.API().Runs(s.Context(), p.ID, x.ID, 1)
 			require.NoError(t, err)
 			if len(runs) > 0 && runs[0].LastError != nil && runs[0].State != "succeeded" {
 				return true

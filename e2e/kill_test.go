@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,9 +34,8 @@ func TestKill(t *testing.T) {
 		case n%10 == 0:
 			// A pipeline that has just been made exports a backlog.
 			if name := fmt.Sprintf("backlog_%d", n); len(tables) < maxTables {
-				_, err := s.API().CreatePipeline(s.Context(), control.NewPipeline{
-					Project: p.ID, Source: "events", Frequency: "continuous", Bucket: "lake", Prefix: name, Table: name,
-					Database: fmt.Sprintf("mp_%d", p.ID),
+				_, err := s.API().CreatePipeline(s.Context(), p.ID, url.Values{
+					"type": {"json"}, "data_source": {"events"}, "frequency": {"continuous"}, "s3_prefix": {name}, "table": {name},
 				})
 				require.NoError(t, err)
 				tables = append(tables, name)
@@ -78,7 +78,7 @@ func interrupted(t *testing.T, s *harness.Service, p control.Project) (n int) {
 	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
 	require.NoError(t, err)
 	for _, x := range pipelines {
-		runs, err := s.API().Runs(s.Context(), x.ID, 1000)
+		runs, err := s.API().Runs(s.Context(), p.ID, x.ID, 1000)
 		require.NoError(t, err)
 		for _, r := range runs {
 			if r.Attempts > 1 {

@@ -3,10 +3,10 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,9 +39,8 @@ func TestPipelinesToAnS3Server(t *testing.T) {
 	s.Start()
 	p := s.CreateProject("shop")
 	for _, source := range []string{"events", "people", "identities"} {
-		_, err := s.API().CreatePipeline(s.Context(), control.NewPipeline{
-			Project: p.ID, Source: source, Frequency: "continuous", Interval: "100ms", Bucket: "remote", Prefix: "shop",
-			Database: fmt.Sprintf("mp_%d", p.ID),
+		_, err := s.API().CreatePipeline(s.Context(), p.ID, url.Values{
+			"type": {"json"}, "data_source": {source}, "frequency": {"continuous"}, "interval": {"100ms"}, "s3_bucket": {"remote"}, "s3_prefix": {"shop"},
 		})
 		require.NoError(t, err)
 	}
@@ -52,8 +51,7 @@ func TestPipelinesToAnS3Server(t *testing.T) {
 	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
 	require.NoError(t, err)
 	for _, x := range pipelines {
-		_, err := s.API().ChangePipeline(s.Context(), x.ID, "run")
-		require.NoError(t, err)
+		require.NoError(t, s.API().ChangePipeline(s.Context(), p.ID, x.ID, "run"))
 	}
 	for range 8 {
 		pause(rnd, 100*time.Millisecond, 1500*time.Millisecond)
@@ -77,7 +75,7 @@ func failedFor(t *testing.T, s *harness.Service, p control.Project, class string
 	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
 	require.NoError(t, err)
 	for _, x := range pipelines {
-		runs, err := s.API().Runs(s.Context(), x.ID, 1)
+		runs, err := s.API().Runs(s.Context(), p.ID, x.ID, 1)
 		require.NoError(t, err)
 		if len(runs) > 0 && runs[0].LastError != nil && runs[0].LastError.Class == class {
 			return true
@@ -93,7 +91,7 @@ func requireNowhere(t *testing.T, s *harness.Service, p control.Project, secrets
 	require.NoError(t, err)
 	shown := []any{pipelines}
 	for _, x := range pipelines {
-		runs, err := s.API().Runs(s.Context(), x.ID, 1000)
+		runs, err := s.API().Runs(s.Context(), p.ID, x.ID, 1000)
 		require.NoError(t, err)
 		shown = append(shown, runs)
 	}

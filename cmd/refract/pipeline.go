@@ -1,185 +1,169 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/refract-io/refract/internal/control"
+	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
 )
+
+// pipelines are the commands on pipelines, each a call of the pipelines API.
+type pipelines struct {
+	*options
+	project string // name or id
+}
 
 func newPipeline(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "pipeline", Short: "Create, watch and steer pipelines",
-		Long: `A pipeline exports events, people or identity mappings of a project into the lake and keeps the catalog up to date. A new one
-first exports everything that has arrived, then what arrives: no gap, no overlap.`,
+		Long: `A pipeline exports events, people or identity mappings of a project into a lake and keeps the catalog up to date. A new one
+first exports everything that has arrived, then what arrives: no gap, no overlap.
+
+The commands are a client of Mixpanel's Data Pipelines API, which docs/pipelines.md describes.`,
+		Example: `  refract pipeline create --source events --frequency continuous
+  refract pipeline list
+  refract pipeline show events-daily-aws-monoschema`,
 	}
-	var projectName string
-	c.PersistentFlags().StringVar(&projectName, "project", "", "the project's name or id")
-	c.AddCommand(newPipelineCreate(o, &projectName), newPipelineList(o, &projectName), newPipelineShow(o, &projectName))
-	for _, v := range []struct{ verb, short string }{
-		{"run", "Make a pipeline due now, also after a failure"},
-		{"pause", "Stop a pipeline's runs until it is resumed"},
-		{"resume", "Go on with a paused pipeline where it stopped"},
-		{"cancel", "End a pipeline for good; what it exported stays"},
+	p := &pipelines{options: o}
+	c.PersistentFlags().StringVar(&p.project, "project", "", "the project's name or id (default: the only project)")
+	complete(c, "project", p.completeProjects)
+	c.AddCommand(p.newCreate(), p.newEdit(), p.newList(), p.newShow(), p.newRuns(), p.newStatus(), p.newJobs())
+	for _, v := range []struct{ call, short, done string }{
+		{"run", "Make a pipeline due now, also after a failure", "is due"},
+		{"pause", "Stop a pipeline's runs until it is resumed", "is paused"},
+		{"resume", "Go on with a paused pipeline where it stopped", "goes on"},
+		{"cancel", "End a pipeline for good; what it exported stays", "is cancelled"},
+		{"delete", "Forget a cancelled pipeline and its history", "is deleted"},
 	} {
-		c.AddCommand(newPipelineChange(o, &projectName, v.verb, v.short))
+		c.AddCommand(p.newChange(v.call, v.short, v.done))
 	}
 	return c
 }
 
-func newPipelineCreate(o *options, projectName *string) *cobra.Command {
-	var in control.NewPipeline
-	var interval time.Duration
-	c := &cobra.Command{
-		Use: "create", Short: "Create a pipeline", Args: cobra.NoArgs,
-		Example: `  refract pipeline create --project shop --source events --frequency continuous
-  refract pipeline create --project shop --source events --from 2026-01-01 --prefix archive
-  refract pipeline create --project shop --source people`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, p, err := o.project(cmd.Context(), *projectName)
-			if err != nil {
-				return err
-			}
-			in.Project = p.ID
-			if in.Database == "" {
-				in.Database = fmt.Sprintf("mp_%d", p.ID)
-			}
-			if interval > 0 {
-				in.Interval = interval.String()
-			}
-			made, err := client.CreatePipeline(cmd.Context(), in)
-			if err != nil {
-				return err
-			}
-			return o.show(cmd.OutOrStdout(), made, func(w io.Writer) { printPipeline(w, &made) })
-		},
+// on connects to the service, finds the project and does something there. Errors name flags where the API names parameters.
+func (p *pipelines) on(ctx context.Context, do func(*control.Client, int64) error) error {
+	client, project, err := p.options.project(ctx, p.project)
+	if err != nil {
+		return err
 	}
-	f := c.Flags()
-	f.StringVar(&in.Source, "source", "events", "events, people or identities")
-	f.StringVar(&in.Frequency, "frequency", "daily", "daily, hourly or continuous")
-	f.StringVar(&in.Name, "name", "", "name (default: made from source and frequency)")
-	f.StringVar(&in.From, "from", "", "first event day, YYYY-MM-DD (default: all)")
-	f.StringVar(&in.To, "to", "", "last event day, YYYY-MM-DD (default: no end)")
-	f.StringVar(&in.Bucket, "bucket", "lake", "destination bucket")
-	f.StringVar(&in.Prefix, "prefix", "", "destination prefix")
-	f.StringVar(&in.Database, "database", "", "catalog database (default: mp_<project id>)")
-	f.StringVar(&in.Table, "table", "", "catalog table (default: Mixpanel's name)")
-	f.DurationVar(&interval, "interval", 0, "shortest time between two runs of a continuous pipeline")
-	f.BoolVar(&in.Milliseconds, "milliseconds", false, "add the column time_ms to events")
-	return c
+	return withFlags(do(client, project.ID))
 }
 
-func printPipeline(w io.Writer, p *control.Pipeline) {
-	location := "s3://" + p.Bucket + "/"
-	if p.Prefix != "" {
-		location += p.Prefix + "/"
-	}
-	fmt.Fprintf(w, "pipeline   %s (%s)\nsource     %s, %s, %s\nto         %s%d/%s\ncatalog    %s.%s\nstate      %s, published up to position %d of %d\n",
-		p.Name, p.ID, p.Source, p.Format, p.Frequency, location, p.Project, p.Table, p.Database, p.Table, p.State, p.Published, p.Target)
-	switch {
-	case p.Attached:
-		fmt.Fprintln(w, "warehouse  attached")
-	case p.AttachError != "":
-		fmt.Fprintf(w, "warehouse  not attached: %s\n", p.AttachError)
-	}
-}
+// parameterWord is a word that can be the name of a parameter.
+var parameterWord = regexp.MustCompile(`\b[a-z0-9]+(_[a-z0-9]+)+\b`)
 
-func newPipelineList(o *options, projectName *string) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List a project's pipelines", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, p, err := o.project(cmd.Context(), *projectName)
-			if err != nil {
-				return err
-			}
-			all, err := client.Pipelines(cmd.Context(), p.ID)
-			if err != nil {
-				return err
-			}
-			return o.show(cmd.OutOrStdout(), all, func(w io.Writer) {
-				table(w, "NAME\tSOURCE\tFREQUENCY\tSTATE\tPUBLISHED\tTABLE", func(row func(...any)) {
-					for _, p := range all {
-						row(p.Name, p.Source, p.Frequency, p.State, p.Published, p.Database+"."+p.Table)
-					}
-				})
-			})
-		},
+// withFlags makes an error of the API one of the command line: parameters become flags.
+func withFlags(err error) error {
+	failure, ok := errors.AsType[*control.Failure](err)
+	if !ok {
+		return err
 	}
-}
-
-// pipelineDetail is what `pipeline show` prints as JSON.
-type pipelineDetail struct {
-	control.Pipeline
-	Runs []control.Run `json:"runs"`
-}
-
-func newPipelineShow(o *options, projectName *string) *cobra.Command {
-	var limit int
-	c := &cobra.Command{
-		Use: "show NAME", Short: "Show a pipeline and its last runs", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, p, err := o.pipeline(cmd, *projectName, args[0])
-			if err != nil {
-				return err
-			}
-			runs, err := client.Runs(cmd.Context(), p.ID, limit)
-			if err != nil {
-				return err
-			}
-			return o.show(cmd.OutOrStdout(), pipelineDetail{p, runs}, func(w io.Writer) {
-				printPipeline(w, &p)
-				fmt.Fprintln(w)
-				table(w, "RUN\tSTATE\tWINDOW\tATTEMPTS\tFINISHED\tROWS\tOBJECTS\tDAYS\tERROR", func(row func(...any)) {
-					for i := range runs {
-						row(runCells(&runs[i])...)
-					}
-				})
-			})
-		},
-	}
-	c.Flags().IntVar(&limit, "runs", 20, "how many runs to show, newest first")
-	return c
-}
-
-func runCells(r *control.Run) []any {
-	finished, failure := "", ""
-	if r.Finished != nil {
-		finished = r.Finished.UTC().Format("2006-01-02 15:04:05")
-	}
-	if r.LastError != nil && r.State != "succeeded" {
-		failure = r.LastError.Class + ": " + r.LastError.Message
-		if r.LastError.Hint != "" {
-			failure += " (" + r.LastError.Hint + ")"
+	told := *failure
+	if rest, ok := strings.CutPrefix(told.Message, failure.Parameter+": "); ok && failure.Parameter != "" {
+		switch parameter := pipelineapi.Named(failure.Parameter); {
+		case failure.Parameter == "name" && strings.HasPrefix(rest, "the project has no"):
+			told.Message = rest
+		case failure.Parameter == "project_id":
+			told.Message = "--project: " + rest
+		case parameter != nil:
+			told.Message = "--" + parameter.Flag() + ": " + rest
+		default:
+			told.Message = "--" + failure.Parameter + ": " + rest
 		}
 	}
-	return []any{r.Number, r.State, fmt.Sprintf("(%d, %d]", r.After, r.UpTo), r.Attempts, finished, r.Rows, r.Objects, r.Days, failure}
+	told.Message = flagWords(told.Message)
+	return &told
 }
 
-func newPipelineChange(o *options, projectName *string, verb, short string) *cobra.Command {
+// flagWords writes flags for the parameters that a text of the API speaks of.
+func flagWords(text string) string {
+	return parameterWord.ReplaceAllStringFunc(text, func(word string) string {
+		if parameter := pipelineapi.Named(word); parameter != nil {
+			return "--" + parameter.Flag()
+		}
+		return word
+	})
+}
+
+func (p *pipelines) newChange(call, short, done string) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " NAME", Short: short, Args: cobra.ExactArgs(1),
+		Use: call + " NAME", Short: short, Args: cobra.ExactArgs(1), ValidArgsFunction: p.completeNames,
+		Example: "  refract pipeline " + call + " events-daily-aws-monoschema",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, p, err := o.pipeline(cmd, *projectName, args[0])
-			if err != nil {
-				return err
-			}
-			if p, err = client.ChangePipeline(cmd.Context(), p.ID, verb); err != nil {
-				return err
-			}
-			return o.show(cmd.OutOrStdout(), p, func(w io.Writer) { printPipeline(w, &p) })
+			return p.on(cmd.Context(), func(client *control.Client, project int64) error {
+				if err := client.ChangePipeline(cmd.Context(), project, args[0], call); err != nil {
+					return err
+				}
+				return p.options.show(cmd.OutOrStdout(), map[string]string{"status": "ok"}, func(w io.Writer) { fmt.Fprintln(w, args[0], done) })
+			})
 		},
 	}
 }
 
-// pipeline finds a pipeline of the project by name or id.
-func (o *options) pipeline(cmd *cobra.Command, projectName, name string) (*control.Client, control.Pipeline, error) {
-	client, p, err := o.project(cmd.Context(), projectName)
-	if err != nil {
-		return nil, control.Pipeline{}, err
+// completionPatience bounds how long the shell waits for names.
+const completionPatience = 2 * time.Second
+
+func (p *pipelines) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	found, err := client.FindPipeline(cmd.Context(), p.ID, name)
-	return client, found, err
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmdContext(cmd)), completionPatience)
+	defer cancel()
+	var names []string
+	err := p.on(ctx, func(client *control.Client, project int64) error {
+		all, err := client.Pipelines(ctx, project)
+		for _, x := range all {
+			names = append(names, x.Name+"\t"+x.Type+" "+x.Source+", "+x.State)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
+
+func (p *pipelines) completeProjects(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmdContext(cmd)), completionPatience)
+	defer cancel()
+	client, err := p.connect()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	all, err := client.Projects(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	names := make([]string, len(all))
+	for i, x := range all {
+		names[i] = x.Name
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// cmdContext returns the command's context; completion runs commands that have none.
+func cmdContext(cmd *cobra.Command) context.Context {
+	if ctx := cmd.Context(); ctx != nil {
+		return ctx
+	}
+	return context.Background()
+}
+
+// complete registers the completion of a flag's values.
+func complete(c *cobra.Command, flag string, values cobra.CompletionFunc) {
+	if err := c.RegisterFlagCompletionFunc(flag, values); err != nil {
+		panic(err) // there is no such flag, or it has completion already
+	}
+}
+
+// named is the form of a call about one pipeline.
+func named(name string) url.Values { return url.Values{"name": {name}} }

@@ -80,7 +80,7 @@ func (t *trial) exportDays(s *server, project int64, days int) error {
 	if err != nil {
 		return err
 	}
-	runs, err := s.Runs(t, p.ID, 10)
+	runs, err := s.Runs(t, p.Project, p.ID, 10)
 	if err != nil {
 		return err
 	}

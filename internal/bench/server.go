@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -140,9 +141,11 @@ func (s *server) sealed(ctx context.Context) error {
 
 // pipeline makes a pipeline of events.
 func (s *server) pipeline(ctx context.Context, project int64, frequency string) (control.Pipeline, error) {
-	return s.CreatePipeline(ctx, control.NewPipeline{
-		Project: project, Source: "events", Frequency: frequency, Bucket: "lake", Database: fmt.Sprintf("mp_%d", project),
-	})
+	names, err := s.CreatePipeline(ctx, project, url.Values{"type": {"json"}, "data_source": {"events"}, "frequency": {frequency}})
+	if err != nil {
+		return control.Pipeline{}, err
+	}
+	return s.Pipeline(ctx, project, names[0])
 }
 
 // published waits until the pipeline has exported all that the log holds.
@@ -152,7 +155,7 @@ func (s *server) published(ctx context.Context, p *control.Pipeline) error {
 		return err
 	}
 	return s.await(ctx, 10*time.Minute, "export its events", func(ctx context.Context) (bool, error) {
-		now, err := s.FindPipeline(ctx, p.Project, p.ID)
+		now, err := s.Pipeline(ctx, p.Project, p.ID)
 		return now.Published >= status.LogPosition, err
 	})
 }

@@ -17,6 +17,8 @@ type Failure struct {
 	// Class is the fault class: setup, transient, poison or bug.
 	Class string `json:"class"`
 	Hint  string `json:"hint,omitempty"`
+	// Parameter is the pipelines API's parameter that is to change.
+	Parameter string `json:"parameter,omitempty"`
 }
 
 // Error returns the message with the hint.

@@ -29,7 +29,7 @@ type Client struct {
 // retryEvery is the pause between tries of a patient client.
 const retryEvery = 200 * time.Millisecond
 
-// Do sends body (nothing if nil) as JSON and decodes the answer into out (ignored if nil). An answer that is no success is a *Failure.
+// Do sends body as a form if it is url.Values, else as JSON, nothing if nil, and decodes the answer into out (ignored if nil). An answer that is no success is a *Failure.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any) error {
 	until := time.Now().Add(c.Patience)
 	for {
@@ -46,20 +46,18 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any) err
 }
 
 func (c *Client) try(ctx context.Context, method, path string, body, out any) error {
-	var payload io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return fmt.Errorf("encoding the request: %w", err)
-		}
-		payload = bytes.NewReader(text)
+	payload, kind, err := encode(body)
+	if err != nil {
+		return err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+path, payload)
 	if err != nil {
 		return fault.New(fault.Setup, "calling", c.URL, err, "give the server's address, such as http://127.0.0.1:8080")
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
-	req.Header.Set("Content-Type", "application/json")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
 		return fault.New(fault.Setup, "calling", c.URL, errors.Unwrap(err), "add the certificate's authority to the system's, or name its file in SSL_CERT_FILE")
@@ -82,6 +80,21 @@ func (c *Client) try(ctx context.Context, method, path string, body, out any) er
 		return fmt.Errorf("reading the answer of %s: %w", path, err)
 	}
 	return nil
+}
+
+// encode writes a request's body and returns its type.
+func encode(body any) (io.Reader, string, error) {
+	switch body := body.(type) {
+	case nil:
+		return nil, "", nil
+	case url.Values:
+		return strings.NewReader(body.Encode()), "application/x-www-form-urlencoded", nil
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, "", fmt.Errorf("encoding the request: %w", err)
+	}
+	return bytes.NewReader(text), "application/json", nil
 }
 
 // Status returns what the process tells of itself.

@@ -2,42 +2,69 @@ package control
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
 )
 
-// NewPipeline is the body of a pipeline's creation. Empty fields get the service's defaults.
-type NewPipeline struct {
-	Project      int64  `json:"project_id"`
-	Name         string `json:"name,omitempty"`
-	Source       string `json:"data_source"`
-	Frequency    string `json:"frequency,omitempty"`
-	Interval     string `json:"interval,omitempty"`
-	From         string `json:"from_date,omitempty"`
-	To           string `json:"to_date,omitempty"`
-	Bucket       string `json:"s3_bucket"`
-	Prefix       string `json:"s3_prefix,omitempty"`
-	Database     string `json:"glue_database"`
-	Table        string `json:"table,omitempty"`
-	Milliseconds bool   `json:"milliseconds,omitempty"`
+// Pipeline is a pipeline as the pipelines API shows it, as far as a client looks at it.
+type Pipeline struct {
+	ID         string   `json:"id"`
+	Name       string   `json:"name"`
+	Project    int64    `json:"project_id"`
+	Type       string   `json:"type"`
+	Source     string   `json:"data_source"`
+	Format     string   `json:"data_format"`
+	SchemaType string   `json:"schema_type"`
+	Frequency  string   `json:"frequency"`
+	Interval   string   `json:"interval"`
+	From       string   `json:"from_date"`
+	To         string   `json:"to_date"`
+	Sync       bool     `json:"sync"`
+	Trial      bool     `json:"trial"`
+	Events     []string `json:"events"`
+	// ExcludeEvents, Properties, ExcludeProperties and Where narrow the pipeline down; empty ones do not.
+	ExcludeEvents     []string  `json:"exclude_events"`
+	Properties        []string  `json:"properties"`
+	ExcludeProperties []string  `json:"exclude_properties"`
+	Where             string    `json:"where"`
+	Bucket            string    `json:"s3_bucket"`
+	Prefix            string    `json:"s3_prefix"`
+	Region            string    `json:"s3_region"`
+	UseGlue           bool      `json:"use_glue"`
+	Database          string    `json:"glue_database"`
+	TablePrefix       string    `json:"glue_table_prefix"`
+	Workgroup         string    `json:"redshift_workgroup"`
+	Cluster           string    `json:"redshift_cluster"`
+	Table             string    `json:"table"`
+	State             string    `json:"state"`
+	Created           time.Time `json:"created"`
+	Published         uint64    `json:"published_position"`
+	Target            uint64    `json:"target_position"`
+	Next              time.Time `json:"next_run"`
+	Attached          bool      `json:"attached"`
+	AttachError       string    `json:"attach_error"`
+	Warning           string    `json:"warning"`
+
+	whole json.RawMessage
 }
 
-// Pipeline is a pipeline as the API shows it.
-type Pipeline struct {
-	NewPipeline
-	ID          string    `json:"id"`
-	Format      string    `json:"data_format"`
-	State       string    `json:"state"`
-	Created     time.Time `json:"created"`
-	Published   uint64    `json:"published_position"`
-	Target      uint64    `json:"target_position"`
-	Next        time.Time `json:"next_run"`
-	Attached    bool      `json:"attached"`
-	AttachError string    `json:"attach_error,omitempty"`
+// UnmarshalJSON keeps the whole text beside the fields, so that MarshalJSON gives back what the API said.
+func (p *Pipeline) UnmarshalJSON(text []byte) error {
+	type fields Pipeline
+	if err := json.Unmarshal(text, (*fields)(p)); err != nil {
+		return err
+	}
+	p.whole = append(json.RawMessage(nil), text...)
+	return nil
 }
+
+// MarshalJSON writes what the API said.
+func (p Pipeline) MarshalJSON() ([]byte, error) { return p.whole, nil }
 
 // Run is one run of a pipeline as the API shows it.
 type Run struct {
@@ -46,6 +73,7 @@ type Run struct {
 	After    uint64     `json:"after_position"`
 	UpTo     uint64     `json:"upto_position"`
 	Attempts int        `json:"attempts"`
+	Created  time.Time  `json:"created"`
 	Started  *time.Time `json:"started,omitempty"`
 	Finished *time.Time `json:"finished,omitempty"`
 	Rows     int64      `json:"rows"`
@@ -58,18 +86,32 @@ type Run struct {
 
 // RunError says why a run's last attempt failed.
 type RunError struct {
-	Class   string `json:"class"`
-	Object  string `json:"object,omitempty"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
+	Class     string `json:"class"`
+	Operation string `json:"operation,omitempty"`
+	Object    string `json:"object,omitempty"`
+	Message   string `json:"message"`
+	Hint      string `json:"hint,omitempty"`
 }
 
-const pipelinesPath = "/api/refract/pipelines"
+// Nessie calls the pipelines API: a call such as status, with its parameters. Calls that change something are posted as a form.
+func (c *Client) Nessie(ctx context.Context, call string, project int64, parameters url.Values, out any) error {
+	form := url.Values{"project_id": {strconv.FormatInt(project, 10)}}
+	for name, values := range parameters {
+		form[name] = values
+	}
+	if pipelineapi.Changes(call) {
+		return c.Do(ctx, http.MethodPost, pipelineapi.Root+call, form, out)
+	}
+	return c.Do(ctx, http.MethodGet, pipelineapi.Root+call+"?"+form.Encode(), nil, out)
+}
 
-// CreatePipeline makes a pipeline.
-func (c *Client) CreatePipeline(ctx context.Context, in NewPipeline) (p Pipeline, err error) {
-	err = c.Do(ctx, http.MethodPost, pipelinesPath, in, &p)
-	return p, err
+// CreatePipeline makes a pipeline of the parameters of create, and returns its name with those that were made along with it.
+func (c *Client) CreatePipeline(ctx context.Context, project int64, parameters url.Values) ([]string, error) {
+	var made struct {
+		Names []string `json:"pipeline_names"`
+	}
+	err := c.Nessie(ctx, "create", project, parameters, &made)
+	return made.Names, err
 }
 
 // Pipelines returns a project's pipelines, oldest first.
@@ -77,35 +119,26 @@ func (c *Client) Pipelines(ctx context.Context, project int64) ([]Pipeline, erro
 	var all struct {
 		Pipelines []Pipeline `json:"pipelines"`
 	}
-	err := c.Do(ctx, http.MethodGet, pipelinesPath+"?project_id="+strconv.FormatInt(project, 10), nil, &all)
+	err := c.Nessie(ctx, "list", project, nil, &all)
 	return all.Pipelines, err
 }
 
-// FindPipeline returns the project's pipeline with the name or id.
-func (c *Client) FindPipeline(ctx context.Context, project int64, nameOrID string) (Pipeline, error) {
-	all, err := c.Pipelines(ctx, project)
-	if err != nil {
-		return Pipeline{}, err
-	}
-	for _, p := range all {
-		if p.Name == nameOrID || p.ID == nameOrID {
-			return p, nil
-		}
-	}
-	return Pipeline{}, &Failure{Message: fmt.Sprintf("the project has no pipeline %q", nameOrID), Class: "setup", Hint: "see `refract pipeline list`"}
-}
-
-// ChangePipeline calls run, pause, resume or cancel and returns the pipeline afterwards.
-func (c *Client) ChangePipeline(ctx context.Context, id, verb string) (p Pipeline, err error) {
-	err = c.Do(ctx, http.MethodPost, pipelinesPath+"/"+url.PathEscape(id)+"/"+verb, nil, &p)
+// Pipeline returns the project's pipeline with the name or id.
+func (c *Client) Pipeline(ctx context.Context, project int64, name string) (p Pipeline, err error) {
+	err = c.Nessie(ctx, "show", project, url.Values{"name": {name}}, &p)
 	return p, err
 }
 
+// ChangePipeline calls run, pause, resume, cancel or delete.
+func (c *Client) ChangePipeline(ctx context.Context, project int64, name, call string) error {
+	return c.Nessie(ctx, call, project, url.Values{"name": {name}}, nil)
+}
+
 // Runs returns a pipeline's last runs, newest first.
-func (c *Client) Runs(ctx context.Context, id string, limit int) ([]Run, error) {
+func (c *Client) Runs(ctx context.Context, project int64, name string, limit int) ([]Run, error) {
 	var all struct {
 		Runs []Run `json:"runs"`
 	}
-	err := c.Do(ctx, http.MethodGet, pipelinesPath+"/"+url.PathEscape(id)+"/runs?limit="+strconv.Itoa(limit), nil, &all)
+	err := c.Nessie(ctx, "runs", project, url.Values{"name": {name}, "limit": {strconv.Itoa(limit)}}, &all)
 	return all.Runs, err
 }

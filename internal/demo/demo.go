@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,22 +119,29 @@ func (d *walk) pipelines() error {
 	if err != nil {
 		return err
 	}
-	for _, in := range []control.NewPipeline{{Source: "events"}, {Source: "people", Interval: "2s"}, {Source: "identities", Interval: "2s"}} {
-		in.Project, in.Frequency, in.Bucket, in.Database = d.p.ID, "continuous", "lake", fmt.Sprintf("mp_%d", d.p.ID)
+	for _, in := range []struct{ source, interval string }{{"events", "1s"}, {"people", "2s"}, {"identities", "2s"}} {
 		var made control.Pipeline
 		for _, p := range have {
-			if p.Source == in.Source && p.State == "active" {
+			if p.Type == "json" && p.Source == in.source && p.State == "active" {
 				made = p
 			}
 		}
 		if made.ID == "" {
-			if made, err = d.client.CreatePipeline(d.ctx, in); err != nil {
+			if made, err = d.create(url.Values{"type": {"json"}, "data_source": {in.source}, "frequency": {"continuous"}, "interval": {in.interval}}); err != nil {
 				return err
 			}
 		}
 		d.say("%-28s s3://%s/%d/%s/ and table %s.%s", made.Name, made.Bucket, d.p.ID, made.Table, made.Database, made.Table)
 	}
 	return nil
+}
+
+func (d *walk) create(parameters url.Values) (control.Pipeline, error) {
+	names, err := d.client.CreatePipeline(d.ctx, d.p.ID, parameters)
+	if err != nil {
+		return control.Pipeline{}, err
+	}
+	return d.client.Pipeline(d.ctx, d.p.ID, names[0])
 }
 
 func (d *walk) sampleEvents() error {

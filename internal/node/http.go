@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
 	"github.com/refract-io/refract/internal/export/rawexport"
@@ -33,7 +34,10 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 		api.Unattributed = collector.Unattributed
 	}
 	if n.cfg.Has(config.Worker) && n.engine != nil {
-		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.destinations.byName, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
+		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.bucket, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
+	}
+	if n.cfg.Has(config.Worker) {
+		api.AWS = &examiner{n.pipelines, assume.New(assume.Options{})}
 	}
 	// The store's files are what these APIs read, so a process that has them answers.
 	if n.cfg.Has(config.Worker) {
@@ -44,8 +48,9 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 	}
 	guarded := control.RequireToken(n.token, api.Handler())
 	mux.Handle("/api/refract/", guarded)
-	mux.Handle("/api/refract/pipelines", n.pipelineAPI())
-	mux.Handle("/api/refract/pipelines/", n.pipelineAPI())
+	mux.Handle(pipelineapi.Root, pipelineapi.New(pipelineapi.Config{
+		Store: n.pipelines, Projects: n.projects, Lake: n.cfg.Lake.Bucket, AdminToken: n.token, Logger: n.log,
+	}))
 	g.Go(func() error {
 		<-ctx.Done()
 		n.ready.Drain()
@@ -62,15 +67,6 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 
 // verifyTimeout bounds an answer. A verification reads all that a project has.
 const verifyTimeout = 15 * time.Minute
-
-// pipelineAPI serves pipelines to whoever has the admin token, for all projects.
-func (n *Node) pipelineAPI() http.Handler {
-	return pipelineapi.New(pipelineapi.Config{
-		Store:   n.pipelines,
-		Auth:    func(next http.Handler) http.Handler { return control.RequireToken(n.token, next) },
-		Allowed: func(context.Context, int64) bool { return true },
-	})
-}
 
 func (n *Node) newCollector() (*collect.Collector, error) {
 	c := collect.Config{

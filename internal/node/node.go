@@ -50,18 +50,17 @@ type Node struct {
 	token       string
 	sqlPassword string
 
-	db           *meta.DB
-	projects     *project.Registry
-	events       eventlog.Log
-	writer       *eventlog.Writer
-	quarantine   *quarantine.Quarantine
-	store        *store.Store
-	lake         *bucket.Local
-	catalog      *catalog.Embedded
-	pipelines    *pipeline.Store
-	destinations *destinations
-	engine       *engine.Engine
-	geo          event.Locator
+	db         *meta.DB
+	projects   *project.Registry
+	events     eventlog.Log
+	writer     *eventlog.Writer
+	quarantine *quarantine.Quarantine
+	store      *store.Store
+	lake       *bucket.Local
+	catalog    *catalog.Embedded
+	pipelines  *pipeline.Store
+	engine     *engine.Engine
+	geo        event.Locator
 
 	closers []func() error
 }

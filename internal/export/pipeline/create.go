@@ -19,6 +19,40 @@ import (
 // A schematized pipeline of people gets a companion that exports identity mappings to the same place (Mixpanel, "Schematized Export
 // Pipeline"): its Leader is the pipeline that is returned.
 func (s *Store) Create(ctx context.Context, spec Spec) (*Pipeline, error) {
+	all, err := s.CreateAll(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// CreateAll makes all pipelines, or none, as Create does. It returns each with its companion behind it.
+func (s *Store) CreateAll(ctx context.Context, specs ...Spec) ([]*Pipeline, error) {
+	var all []*Pipeline
+	for _, spec := range specs {
+		some, err := s.prepare(ctx, spec)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	err := s.db.InTx(ctx, func(tx *meta.Tx) error {
+		for _, p := range all {
+			if err := s.insert(ctx, tx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.tellChanged()
+	return all, nil
+}
+
+// prepare makes a pipeline, with its companion if it gets one, that is not stored yet.
+func (s *Store) prepare(ctx context.Context, spec Spec) ([]*Pipeline, error) {
 	if err := spec.complete(); err != nil {
 		return nil, err
 	}
@@ -49,19 +83,7 @@ func (s *Store) Create(ctx context.Context, spec Spec) (*Pipeline, error) {
 		}
 		all = append(all, &companion)
 	}
-	err = s.db.InTx(ctx, func(tx *meta.Tx) error {
-		for _, p := range all {
-			if err := s.insert(ctx, tx, p); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.tellChanged()
-	return p, nil
+	return all, nil
 }
 
 // trialRange returns the days of a trial that begins now.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
 
@@ -153,14 +152,4 @@ func TestPipelinesAndRunsAsJSONMatchTheGoldenFile(t *testing.T) {
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got)+"\n")
-}
-
-func TestASpecIsReadStrictly(t *testing.T) {
-	s, err := ParseSpec([]byte(`{"project_id":1,"data_source":"events","frequency":"continuous","interval":"5s","from_date":"2026-01-01","s3_bucket":"b","glue_database":"d"}`))
-	require.NoError(t, err)
-	require.Equal(t, Spec{Project: 1, Source: Events, Frequency: Continuous, Interval: 5 * time.Second, From: event.DayOfTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), S3: S3{Bucket: "b"}, Glue: Glue{Use: true, Database: "d"}}, s)
-	for _, bad := range []string{`{"buket":"b"}`, `{"interval":"5"}`, `{"from_date":"yesterday"}`, `[`} {
-		_, err := ParseSpec([]byte(bad))
-		require.Error(t, err, bad)
-	}
 }

@@ -1,10 +1,7 @@
 package pipeline
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/refract-io/refract/internal/event"
@@ -41,8 +38,7 @@ type specJSON struct {
 	Endpoint   string     `json:"s3_endpoint,omitempty"`
 	PathStyle  bool       `json:"s3_path_style,omitempty"`
 
-	// UseGlue is true by default when there is a database.
-	UseGlue       *bool  `json:"use_glue,omitempty"`
+	UseGlue       bool   `json:"use_glue"`
 	GlueDatabase  string `json:"glue_database,omitempty"`
 	GlueRegion    string `json:"glue_region,omitempty"`
 	GlueRole      string `json:"glue_role,omitempty"`
@@ -70,7 +66,7 @@ func (s *Spec) toJSON() specJSON {
 		From: dayText(s.From), To: dayText(s.To), Sync: s.Sync, Trial: s.Trial,
 		Events: c.Events, ExcludeEvents: c.ExcludeEvents, Where: c.Where, Properties: c.Properties, ExcludeProperties: c.ExcludeProperties,
 		Bucket: d.Bucket, Prefix: d.Prefix, Region: d.Region, Role: d.Role, Encryption: d.Encryption, KMSKey: d.KMSKey, Endpoint: d.Endpoint,
-		PathStyle: d.PathStyle, UseGlue: &g.Use, GlueDatabase: g.Database, GlueRegion: g.Region, GlueRole: g.Role, GluePrefix: g.TablePrefix,
+		PathStyle: d.PathStyle, UseGlue: g.Use, GlueDatabase: g.Database, GlueRegion: g.Region, GlueRole: g.Role, GluePrefix: g.TablePrefix,
 		GlueCatalogID: g.CatalogID, Workgroup: r.Workgroup, Cluster: r.Cluster, DBUser: r.DBUser, SecretARN: r.SecretARN,
 		RedshiftDatabase: r.Database, RedshiftRegion: r.Region, RedshiftRole: r.Role, RedshiftSchema: r.Schema, GrantUsage: r.GrantUsage,
 		Table: s.Table, Milliseconds: s.Milliseconds,
@@ -97,49 +93,6 @@ func (p *Pipeline) MarshalJSON() ([]byte, error) {
 		AttachError string            `json:"attach_error,omitempty"`
 		Warning     string            `json:"warning,omitempty"`
 	}{p.ID, p.toJSON(), p.State, p.Created, p.Revision, p.Leader, p.Published, p.Target, p.Next, p.Attached, p.AttachError, p.Warning})
-}
-
-// ParseSpec reads a spec as the API takes it: the names of a shown pipeline, without those the system sets. Unknown names are
-// errors, since an option misspelt would silently get its default.
-func ParseSpec(text []byte) (Spec, error) {
-	var j specJSON
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&j); err != nil {
-		return Spec{}, err
-	}
-	s := Spec{
-		Project: j.Project, Name: j.Name, Type: j.Type, Source: j.Source, Format: j.Format, SchemaType: j.SchemaType, Frequency: j.Frequency,
-		Sync: j.Sync, Trial: j.Trial,
-		Selection: Selection{j.Events, j.ExcludeEvents, j.Where, j.Properties, j.ExcludeProperties},
-		S3:        S3{j.Bucket, j.Prefix, j.Region, j.Role, j.Encryption, j.KMSKey, j.Endpoint, j.PathStyle},
-		Glue:      Glue{j.GlueDatabase != "", j.GlueDatabase, j.GlueRegion, j.GlueRole, j.GluePrefix, j.GlueCatalogID},
-		Redshift: Redshift{j.Workgroup, j.Cluster, j.DBUser, j.SecretARN, j.RedshiftDatabase, j.RedshiftRegion, j.RedshiftRole, j.RedshiftSchema,
-			j.GrantUsage},
-		Table: j.Table, Milliseconds: j.Milliseconds,
-	}
-	if j.UseGlue != nil {
-		s.Glue.Use = *j.UseGlue
-	}
-	var errs []error
-	var err error
-	if j.Interval != "" {
-		if s.Interval, err = time.ParseDuration(j.Interval); err != nil {
-			errs = append(errs, fmt.Errorf("interval: %w", err))
-		}
-	}
-	for _, d := range []struct {
-		name, text string
-		day        *event.Day
-	}{{"from_date", j.From, &s.From}, {"to_date", j.To, &s.To}} {
-		if d.text == "" {
-			continue
-		}
-		if *d.day, err = event.ParseDay(d.text); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", d.name, err))
-		}
-	}
-	return s, errors.Join(errs...)
 }
 
 func dayText(d event.Day) string {

@@ -46,10 +46,8 @@ type Config struct {
 	Log       Log
 	Meta      Meta
 	Lake      Lake
-	// Destination is how destinations outside this installation are reached.
-	Destination Destination
-	Pipeline    Pipeline
-	Seal        Seal
+	Pipeline  Pipeline
+	Seal      Seal
 	// QuarantineMaxBytes bounds the quarantine.
 	QuarantineMaxBytes int64
 	// GeoIPDatabase is the path of a MaxMind database, or empty.
@@ -110,16 +108,6 @@ type Lake struct {
 	Bucket string
 	// Dir is the bucket's folder. It is never empty after Load.
 	Dir string
-}
-
-// Destination is what pipelines get for destinations at AWS, or at servers that stand in for it, where they name nothing themselves.
-type Destination struct {
-	// EndpointURL is an address of S3, STS, Glue and Redshift; empty is AWS.
-	EndpointURL string
-	// Region is empty for the one that AWS's own configuration names.
-	Region string
-	// PathStyle is "auto", "true" or "false".
-	PathStyle string
 }
 
 // Pipeline is the running of pipelines.

@@ -58,13 +58,6 @@ func declare(c *Config) []*Field {
 		text(&c.Lake.Dir, "lake.dir", "", anyText("a path")).
 			doc("Folder of the local lake's bucket. Empty is lake in the data directory.", "/mnt/lake"),
 
-		text(&c.Destination.EndpointURL, "destination.endpoint_url", "", url("http", "https")).
-			doc("Address that stands in for AWS (S3, STS, Glue, Redshift) where a pipeline names none. Empty is AWS. The AWS endpoint of this process, or an S3 server such as MinIO for pipelines that only use S3.", "http://127.0.0.1:4566"),
-		text(&c.Destination.Region, "destination.region", "", anyText("a region")).
-			doc("Region of destinations where a pipeline names none. Empty is the region of AWS's own configuration (AWS_REGION and the like).", "eu-central-1"),
-		text(&c.Destination.PathStyle, "destination.path_style", "auto", choice("auto", "true", "false")).
-			doc("Whether requests to S3 name the bucket in the path instead of the host name. auto does so at addresses that are not AWS's.", "true"),
-
 		duration(&c.Pipeline.Interval, "pipeline.interval", "1s", 100*time.Millisecond, time.Hour).
 			doc("How often pipelines that are due are looked for.", "10s"),
 		integer(&c.Pipeline.Concurrency, "pipeline.concurrency", "8", 1, 1000).

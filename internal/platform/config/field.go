@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/refract-io/refract/internal/platform/nearest"
 )
 
 // Field is one setting's declaration.
@@ -332,7 +334,7 @@ func oneOf[T ~string](values ...T) item[T] {
 				return v, nil
 			}
 		}
-		if near := nearest(s, names); near != "" {
+		if near := nearest.To(s, names); near != "" {
 			return "", fmt.Errorf("holds %q; did you mean %q?", s, near)
 		}
 		return "", fmt.Errorf("holds %q", s)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/refract-io/refract/internal/platform/nearest"
 )
 
 // reader walks a file's nodes. It works on nodes, not on decoded values, because those know their lines and keep numbers as they
@@ -121,7 +123,7 @@ func (r *reader) unknown(path string, key *yaml.Node) {
 		names = append(names, name)
 	}
 	hint := "refract config docs lists all settings"
-	if near := nearest(path, names); near != "" {
+	if near := nearest.To(path, names); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	r.fail(key, path, "is not a setting", hint)

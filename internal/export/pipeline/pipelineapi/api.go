@@ -1,213 +1,135 @@
-// Package pipelineapi serves the management of pipelines over HTTP.
+// Package pipelineapi serves Mixpanel's Data Pipelines API, and what Refract adds to it.
 //
-//	POST   /api/refract/pipelines                 create; 201 and the pipeline
-//	GET    /api/refract/pipelines?project_id=1    list
-//	GET    /api/refract/pipelines/{id}            show
-//	POST   /api/refract/pipelines/{id}/run        make it due now; 202
-//	POST   /api/refract/pipelines/{id}/pause      and /resume and /cancel
-//	GET    /api/refract/pipelines/{id}/runs       run history, newest first; ?limit=100, at most 1000
-//	DELETE /api/refract/pipelines/{id}            forget a cancelled one; 204
+//	POST     /api/2.0/nessie/pipeline/create     make a pipeline
+//	POST     /api/2.0/nessie/pipeline/edit       change what it selects, and a schematized one's catalog
+//	POST     /api/2.0/nessie/pipeline/cancel     end it
+//	POST     /api/2.0/nessie/pipeline/pause      stop its jobs
+//	POST     /api/2.0/nessie/pipeline/resume     go on
+//	GET POST /api/2.0/nessie/pipeline/status     its jobs by state
+//	GET POST /api/2.0/nessie/pipeline/jobs       the project's pipelines
+//	GET POST /api/2.0/nessie/pipeline/timeline   when each day was synced
 //
-// Bodies and answers are JSON. Errors are {"status":"error","error":text,"class":class} with "hint" and "field" where there are any, and 400 for
-// what the user can mend, 404, 413, or 503 for what passes by itself.
+// Refract's additions, in the same style:
+//
+//	GET POST /api/2.0/nessie/pipeline/list       all pipelines with all they are made of, cancelled ones too
+//	GET POST /api/2.0/nessie/pipeline/show       one of them
+//	GET POST /api/2.0/nessie/pipeline/runs       its runs with windows, counts and errors, newest first
+//	GET POST /api/2.0/nessie/pipeline/schema     the columns that properties became
+//	POST     /api/2.0/nessie/pipeline/run        make it due now
+//	POST     /api/2.0/nessie/pipeline/delete     forget a cancelled one
+//
+// Parameters come in the query or in a form-encoded body; docs/pipelines.md, which Docs writes, describes each. Credentials are Basic:
+// a service account (owner or admin, with project_id), or the project's secret alone; or the installation's admin token as Bearer.
+//
+// Answers are JSON. Errors are {"error":text,"status":"error"} with "class" (setup, transient or bug) and, where one is to change,
+// "parameter": 400 for what is wrong with the request, 401, 403, 404 for a pipeline that is not there, 413, 500, or 503 for what passes
+// by itself.
 package pipelineapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
+	"fmt"
+	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/refract-io/refract/internal/export/pipeline"
-	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/project"
 )
 
-const (
-	maxBody      = 64 << 10
-	defaultLimit = 100
-	maxLimit     = 1000
-)
+// Root is the path that all calls are below.
+const Root = "/api/2.0/nessie/pipeline/"
 
-// Config is what the API needs of its surroundings.
+// Config is what the API needs of its surroundings. Store, Projects and Lake are required.
 type Config struct {
-	Store *pipeline.Store
-	// Auth wraps every route. It answers requests itself that carry no valid credentials.
-	Auth func(http.Handler) http.Handler
-	// Allowed reports whether the request, which Auth let through, may manage the project; 0 asks for all projects. What is not
-	// allowed looks as if it did not exist.
-	Allowed func(ctx context.Context, project int64) bool
+	Store    *pipeline.Store
+	Projects Projects
+	// Lake is the bucket of the installation's own lake, where pipelines go that name no destination.
+	Lake string
+	// Preset says that the installation has a way to buckets of its own (destination.region, destination.endpoint_url), so that
+	// pipelines need not name region and role.
+	Preset bool
+	// AdminToken, as a bearer token, may manage the pipelines of all projects. Empty for none.
+	AdminToken string
+	// Now is the clock that accounts expire by (default time.Now).
+	Now func() time.Time
+	// Logger is told of the service's own errors (default slog.Default).
+	Logger *slog.Logger
 }
 
-// New returns the handler of everything below /api/refract/pipelines.
+type server struct{ Config }
+
+// request is a request that may manage the project.
+type request struct {
+	form    form
+	project *project.Project
+}
+
+// call is one call of the API.
+type call struct {
+	name string
+	// changes says that it is a POST only.
+	changes bool
+	// ours says that Mixpanel has no such call.
+	ours       bool
+	parameters []*Parameter
+	// doc says what it does, for the documentation; answers shows an answer.
+	doc, answers string
+	serve        func(*server, context.Context, *request) (any, error)
+}
+
+// New returns the handler of everything below Root.
 func New(c Config) http.Handler {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	s := &server{c}
 	mux := http.NewServeMux()
-	const root = "/api/refract/pipelines"
-	mux.HandleFunc("POST "+root, c.create)
-	mux.HandleFunc("GET "+root, c.list)
-	mux.HandleFunc("GET "+root+"/{id}", c.one(c.show))
-	mux.HandleFunc("GET "+root+"/{id}/runs", c.one(c.runs))
-	mux.HandleFunc("POST "+root+"/{id}/run", c.one(c.change(c.Store.RunNow, http.StatusAccepted)))
-	mux.HandleFunc("POST "+root+"/{id}/pause", c.one(c.change(c.Store.Pause, http.StatusOK)))
-	mux.HandleFunc("POST "+root+"/{id}/resume", c.one(c.change(c.Store.Resume, http.StatusOK)))
-	mux.HandleFunc("POST "+root+"/{id}/cancel", c.one(c.change(c.Store.Cancel, http.StatusOK)))
-	mux.HandleFunc("DELETE "+root+"/{id}", c.one(c.remove))
-	return c.Auth(mux)
+	for _, c := range calls() {
+		mux.HandleFunc(Root+c.name, s.handle(c))
+	}
+	mux.HandleFunc(Root, func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, &refusal{status: http.StatusNotFound, message: fmt.Sprintf("there is no call %q of the pipelines API", strings.TrimPrefix(r.URL.Path, Root))})
+	})
+	return mux
 }
 
-type handler func(w http.ResponseWriter, r *http.Request, p *pipeline.Pipeline)
-
-// one finds the pipeline that the path names.
-func (c Config) one(next handler) http.HandlerFunc {
+func (s *server) handle(c *call) http.HandlerFunc {
+	allowed := []string{http.MethodPost}
+	if !c.changes {
+		allowed = append(allowed, http.MethodGet)
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		p, err := c.Store.Get(r.Context(), r.PathValue("id"))
-		if err == nil && !c.Allowed(r.Context(), p.Project) {
-			err = pipeline.ErrNotFound
+		if r.Method != http.MethodPost && (c.changes || r.Method != http.MethodGet) {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			s.refuse(w, r, &refusal{status: http.StatusMethodNotAllowed, message: fmt.Sprintf("%s is not called with %s: use %s", c.name, r.Method, oneOf(allowed))})
+			return
 		}
+		answer, err := s.do(w, r, c)
 		if err != nil {
-			fail(w, err)
+			s.refuse(w, r, err)
 			return
 		}
-		next(w, r, p)
+		s.answer(w, http.StatusOK, answer)
 	}
 }
 
-func (c Config) create(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+// do reads the request, lets it in, and serves the call. Who may not in learns nothing but that.
+func (s *server) do(w http.ResponseWriter, r *http.Request, c *call) (any, error) {
+	f, err := readForm(w, r)
 	if err != nil {
-		fail(w, err)
-		return
+		return nil, err
 	}
-	spec, err := pipeline.ParseSpec(body)
+	p, err := s.authorize(r.Context(), r.Header.Get("Authorization"), f.one("project_id"))
 	if err != nil {
-		fail(w, fault.New(fault.Setup, "reading the pipeline", "", err, "see the documentation for the fields of a pipeline"))
-		return
+		return nil, err
 	}
-	if !c.Allowed(r.Context(), spec.Project) {
-		fail(w, fault.New(fault.Setup, "creating a pipeline", "project_id", errors.New("there is no such project for these credentials"), ""))
-		return
+	if err := f.allow(c.name, c.parameters); err != nil {
+		return nil, err
 	}
-	p, err := c.Store.Create(r.Context(), spec)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	answer(w, http.StatusCreated, p)
-}
-
-func (c Config) list(w http.ResponseWriter, r *http.Request) {
-	project := int64(0)
-	if text := r.FormValue("project_id"); text != "" {
-		var err error
-		if project, err = strconv.ParseInt(text, 10, 64); err != nil {
-			fail(w, fault.New(fault.Setup, "listing pipelines", "project_id", errors.New("it is not a number"), ""))
-			return
-		}
-	}
-	all, err := c.Store.List(r.Context(), project)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	allowed := []*pipeline.Pipeline{}
-	for _, p := range all {
-		if c.Allowed(r.Context(), p.Project) {
-			allowed = append(allowed, p)
-		}
-	}
-	answer(w, http.StatusOK, map[string]any{"pipelines": allowed})
-}
-
-func (c Config) show(w http.ResponseWriter, _ *http.Request, p *pipeline.Pipeline) {
-	answer(w, http.StatusOK, p)
-}
-
-func (c Config) runs(w http.ResponseWriter, r *http.Request, p *pipeline.Pipeline) {
-	limit := defaultLimit
-	if text := r.FormValue("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
-			fail(w, fault.New(fault.Setup, "listing runs", "limit", errors.New("it is not a number from 1 to 1000"), ""))
-			return
-		}
-		limit = n
-	}
-	runs, err := c.Store.Runs(r.Context(), p.ID, limit)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	if runs == nil {
-		runs = []*pipeline.Run{}
-	}
-	answer(w, http.StatusOK, map[string]any{"pipeline": p.Name, "runs": runs})
-}
-
-func (c Config) change(do func(context.Context, string) error, status int) handler {
-	return func(w http.ResponseWriter, r *http.Request, p *pipeline.Pipeline) {
-		err := do(r.Context(), p.ID)
-		if err == nil {
-			p, err = c.Store.Get(r.Context(), p.ID)
-		}
-		if err != nil {
-			fail(w, err)
-			return
-		}
-		answer(w, status, p)
-	}
-}
-
-func (c Config) remove(w http.ResponseWriter, r *http.Request, p *pipeline.Pipeline) {
-	if err := c.Store.Delete(r.Context(), p.ID); err != nil {
-		fail(w, err)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func answer(w http.ResponseWriter, status int, v any) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // a client that is gone misses nothing
-}
-
-func fail(w http.ResponseWriter, err error) {
-	body := struct {
-		Status string `json:"status"`
-		Error  string `json:"error"`
-		Class  string `json:"class"`
-		Hint   string `json:"hint,omitempty"`
-		Field  string `json:"field,omitempty"`
-	}{Status: "error", Error: err.Error(), Class: fault.ClassOf(err).String()}
-	status := http.StatusInternalServerError
-	f, isFault := errors.AsType[*fault.Error](err)
-	switch {
-	case errors.Is(err, pipeline.ErrNotFound):
-		status, body.Class = http.StatusNotFound, fault.Setup.String()
-	case errors.As(err, new(*http.MaxBytesError)):
-		status, body.Class = http.StatusRequestEntityTooLarge, fault.Setup.String()
-	case isFault:
-		body.Error = strings.Replace(body.Error, " ("+f.Hint+")", "", 1) // it has a member of its own
-		body.Hint, body.Field = f.Hint, f.Object
-		switch f.Class {
-		case fault.Setup:
-			status = http.StatusBadRequest
-		case fault.Transient:
-			status = http.StatusServiceUnavailable
-		}
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n'))
+	return c.serve(s, r.Context(), &request{f, p})
 }

@@ -1,9 +1,10 @@
-package config
+// Package nearest guesses which name was meant by one that nobody knows.
+package nearest
 
 import "slices"
 
-// nearest returns the name that s is most likely a slip of, or "" if none is near. Names at the same distance go by the alphabet.
-func nearest(s string, names []string) string {
+// To returns the name that s is most likely a slip of, or "" if none is near. Names at the same distance go by the alphabet.
+func To(s string, names []string) string {
 	names = slices.Sorted(slices.Values(names))
 	best, least := "", max(2, len(s)/3)+1
 	for _, name := range names {
