@@ -55,7 +55,8 @@ type Catalog interface {
 	GetTables(ctx context.Context, database string) ([]*Table, error)
 	CreateTable(ctx context.Context, database string, t TableInput) error
 	// UpdateTable replaces the definition. A non-empty versionID that is not the table's current VersionID fails with
-	// ErrConcurrentModification. skipArchive keeps no version of the replaced definition.
+	// ErrConcurrentModification; with an empty one, so may a change by somebody else during the call. skipArchive keeps no version of
+	// the replaced definition.
 	UpdateTable(ctx context.Context, database string, t TableInput, versionID string, skipArchive bool) error
 	DeleteTable(ctx context.Context, database, name string) error
 	GetTableVersions(ctx context.Context, database, name string) ([]*Table, error)

@@ -1,4 +1,12 @@
 // Package awsglue is the catalog.Catalog of AWS Glue itself, over its SDK.
+//
+// The SDK's own retries are off. Whether a call is repeated is decided by the class of its error where the whole step can be repeated:
+// a batch that took effect before its answer was lost answers AlreadyExistsException for its own partitions when it is sent again,
+// which a retry hidden in the client would turn into a failure. Throttling, timeouts and failures of the service are transient; what
+// IAM, Lake Formation or the catalog's encryption denies is the user's to mend, and the hint says what to grant.
+//
+// The tests run the conformance suite (package catalogtest) over the embedded catalog's API. With REFRACT_TEST_AWS_GLUE set to a
+// region they run it over AWS Glue itself, with the credentials of the environment, in databases of their own, which they delete.
 package awsglue
 
 import (
@@ -24,8 +32,8 @@ type Client struct {
 
 var _ catalog.Catalog = (*Client)(nil)
 
-// New returns the catalog of the account catalogID, or of the caller's own account if catalogID is empty. Calls are not retried,
-// whatever config says: callers decide that by the class of an error.
+// New returns the catalog of the account catalogID, or of the caller's own account if catalogID is empty. config says where it is
+// (Region, or BaseEndpoint for another endpoint) and who calls. Calls are not retried, whatever config says.
 func New(config aws.Config, catalogID string, options ...func(*glue.Options)) *Client {
 	c := &Client{api: glue.NewFromConfig(config, append(options, func(o *glue.Options) { o.Retryer = aws.NopRetryer{} })...)}
 	if catalogID != "" {
@@ -115,8 +123,8 @@ func (c *Client) CreateTable(ctx context.Context, database string, t catalog.Tab
 }
 
 // UpdateTable implements catalog.Catalog. Glue replaces the whole definition, so what the catalog's model doesn't hold (the target
-// of a resource link, a schema registry's reference, skewed values) is read and sent back with it. Without a versionID a change of
-// those by somebody else between the two calls is lost.
+// of a resource link, a schema registry's reference, skewed values) is read and sent back with it, under versionID or else the version
+// that was read: a change by somebody else between the two calls fails with catalog.ErrConcurrentModification and is not lost.
 func (c *Client) UpdateTable(ctx context.Context, database string, t catalog.TableInput, versionID string, skipArchive bool) error {
 	const op = "updating Glue table"
 	name := database + "." + t.Name
@@ -127,8 +135,12 @@ func (c *Client) UpdateTable(ctx context.Context, database string, t catalog.Tab
 	if err != nil {
 		return classed(op, name, err)
 	}
+	version := old.VersionId
+	if versionID != "" {
+		version = &versionID
+	}
 	_, err = c.api.UpdateTable(ctx, &glue.UpdateTableInput{
-		CatalogId: c.id, DatabaseName: &database, TableInput: tableInput(kept(old), t), VersionId: text(versionID), SkipArchive: &skipArchive,
+		CatalogId: c.id, DatabaseName: &database, TableInput: tableInput(kept(old), t), VersionId: version, SkipArchive: &skipArchive,
 	})
 	return classed(op, name, err)
 }

@@ -153,8 +153,8 @@ func TestAnUpdateSendsBackWhatTheModelDoesNotHold(t *testing.T) {
 	})
 	require.NoError(t, c.UpdateTable(t.Context(), "db", catalog.TableInput{
 		Name: "t", Parameters: map[string]string{"new": "y"}, StorageDescriptor: catalog.StorageDescriptor{Location: "s3://new/"},
-	}, "7", true))
-	require.JSONEq(t, `{"DatabaseName":"db","SkipArchive":true,"VersionId":"7","TableInput":{"Name":"t","LastAccessTime":1600000000,
+	}, "", true))
+	require.JSONEq(t, `{"DatabaseName":"db","SkipArchive":true,"VersionId":"7","TableInput":{"Name":"t",
 		"Parameters":{"new":"y"},"PartitionKeys":[],"StorageDescriptor":{"Location":"s3://new/","SkewedInfo":{"SkewedColumnNames":["plan"]},
 		"AdditionalLocations":["s3://more/"],"Columns":[],"BucketColumns":[],"SortColumns":[],"SerdeInfo":{}}}}`, sent)
 }
@@ -169,9 +169,21 @@ func TestErrorsHaveTheirClassAndAreNotRetried(t *testing.T) {
 	}{
 		{"throttling passes", "ThrottlingException", "Rate exceeded", 400, fault.Transient, nil, ""},
 		{"a failure of the service passes", "InternalServiceException", "x", 500, fault.Transient, nil, ""},
-		{"a missing action is the user's", "AccessDeniedException", "User: arn is not authorized to perform: glue:GetTable", 400, fault.Setup, catalog.ErrAccessDenied, "policy"},
+		{"a missing action is the user's", "AccessDeniedException", "User: arn is not authorized to perform: glue:GetTable on resource: arn:aws:glue:r:a:catalog because no identity-based policy allows the glue:GetTable action",
+			400, fault.Setup, catalog.ErrAccessDenied, "allow glue:GetTable on arn:aws:glue:r:a:catalog in the role's policy"},
+		{"a denied action is the user's", "AccessDeniedException", "User: arn is not authorized to perform: glue:GetTable on resource: arn:aws:glue:r:a:catalog with an explicit deny in a service control policy",
+			400, fault.Setup, catalog.ErrAccessDenied, "denies the role glue:GetTable explicitly"},
+		{"a grant on a missing table is the user's", "AccessDeniedException", "Insufficient Lake Formation permission(s): Required Create Table on lake", 400, fault.Setup, catalog.ErrAccessDenied, "CREATE_TABLE on the database lake in Lake Formation"},
+		{"a grant on the catalog is the user's", "AccessDeniedException", "Insufficient Lake Formation permission(s): Required Create Database on Catalog", 400, fault.Setup, catalog.ErrAccessDenied, "CREATE_DATABASE on the catalog"},
+		{"a grant on a table is the user's", "AccessDeniedException", "Insufficient Lake Formation permission(s): Required Alter on t (Database name: x, Table Name: t)", 400, fault.Setup, catalog.ErrAccessDenied, "ALTER on t (Database name: x, Table Name: t) in"},
+		{"data access is the user's", "AccessDeniedException", "User: arn is not authorized to perform: lakeformation:GetDataAccess on resource: x because no identity-based policy allows it", 400, fault.Setup, catalog.ErrAccessDenied, "lakeformation:GetDataAccess on *"},
+		{"a denial nobody foresaw is the user's", "AccessDeniedException", "no", 400, fault.Setup, catalog.ErrAccessDenied, "policy"},
+		{"a timeout passes", "OperationTimeoutException", "x", 400, fault.Transient, nil, ""},
+		{"another catalog's moment passes", "FederationSourceRetryableException", "x", 400, fault.Transient, nil, ""},
+		{"another catalog's failure is the user's", "FederationSourceException", "x", 400, fault.Setup, nil, "Glue's own"},
+		{"an endpoint that is not Glue is the user's", "UnknownOperationException", "x", 400, fault.Setup, nil, "endpoint"},
 		{"a missing grant is the user's", "AccessDeniedException", "Insufficient Lake Formation permission(s): Required Describe on t", 400, fault.Setup, catalog.ErrAccessDenied, "Lake Formation"},
-		{"a missing location is the user's", "AccessDeniedException", "Insufficient Lake Formation permission(s) on s3://b/p", 400, fault.Setup, catalog.ErrAccessDenied, "data location"},
+		{"a missing location is the user's", "AccessDeniedException", "Insufficient Lake Formation permission(s) on s3://b/p", 400, fault.Setup, catalog.ErrAccessDenied, "data location permission (DATA_LOCATION_ACCESS) on s3://b/p in"},
 		{"an encrypted catalog is the user's", "GlueEncryptionException", "x", 400, fault.Setup, nil, "kms:Decrypt"},
 		{"a quota is the user's", "ResourceNumberLimitExceededException", "x", 400, fault.Setup, nil, "quota"},
 		{"wrong credentials are the user's", "UnrecognizedClientException", "x", 400, fault.Setup, nil, "credentials"},

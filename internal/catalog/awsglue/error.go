@@ -20,15 +20,19 @@ func classed(op, object string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s %s: %w", op, object, err)
 	}
+	// Credentials that cannot be had have their class already (package assume); nothing was sent.
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return fmt.Errorf("%s %s: %w", op, object, err)
+	}
+	if strings.Contains(err.Error(), "get identity: ") || strings.Contains(err.Error(), "retrieve credentials") {
+		return fault.New(fault.Setup, op, object, err, "check the AWS credentials of this process")
+	}
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return coded(op, object, e.ErrorCode(), e.ErrorMessage())
 	}
 	// The SDK's own checks of a request's members, which it makes before it sends anything.
 	if e, ok := errors.AsType[smithy.InvalidParamsError](err); ok {
 		return &catalog.Error{Code: catalog.ErrInvalidInput, Message: e.Error()}
-	}
-	if strings.Contains(err.Error(), "get identity: ") || strings.Contains(err.Error(), "retrieve credentials") {
-		return fault.New(fault.Setup, op, object, err, "check the AWS credentials of this process")
 	}
 	return fault.New(fault.Transient, op, object, err, "")
 }
@@ -48,13 +52,19 @@ func coded(op, object, code, message string) error {
 		return refused(catalog.ErrInvalidInput)
 	case "InvalidStateException":
 		return refused(catalog.ErrInvalidState)
-	case "AccessDeniedException":
+	case "AccessDeniedException", "AccessDenied":
 		return fault.New(fault.Setup, op, object, refused(catalog.ErrAccessDenied), deniedHint(message))
 	case "GlueEncryptionException":
-		return fault.New(fault.Setup, op, object, cause, "the catalog is encrypted: grant kms:Decrypt, kms:Encrypt and kms:GenerateDataKey on its key")
+		return fault.New(fault.Setup, op, object, cause, "the catalog itself is encrypted: allow the role kms:Decrypt, kms:Encrypt and kms:GenerateDataKey "+
+			"on the catalog's key (Glue console, Catalog settings), and the role that Redshift reads with too")
+	case "FederationSourceException":
+		return fault.New(fault.Setup, op, object, cause, "the database is one of another catalog, which fails; name a database of Glue's own")
+	case "UnknownOperationException":
+		return fault.New(fault.Setup, op, object, cause, "the endpoint does not offer this operation; check the address of the Glue endpoint")
 	case "ResourceNumberLimitExceededException":
 		return fault.New(fault.Setup, op, object, cause, "delete what is no longer used or ask AWS for a higher quota")
-	case "UnrecognizedClientException", "InvalidSignatureException", "MissingAuthenticationTokenException", "IncompleteSignatureException":
+	case "UnrecognizedClientException", "InvalidSignatureException", "MissingAuthenticationTokenException", "IncompleteSignatureException",
+		"InvalidClientTokenId", "SignatureDoesNotMatch", "RequestTimeTooSkewed":
 		return fault.New(fault.Setup, op, object, cause, "check the AWS credentials and the clock of this machine")
 	case "ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException", "OperationTimeoutException",
 		"InternalServiceException", "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException",
@@ -62,15 +72,4 @@ func coded(op, object, code, message string) error {
 		return fault.New(fault.Transient, op, object, cause, "")
 	}
 	return fault.New(fault.Bug, op, object, cause, "")
-}
-
-// deniedHint says what to grant. Lake Formation's refusals name the permission, and IAM's the action and the resource.
-func deniedHint(message string) string {
-	switch {
-	case strings.Contains(message, "Insufficient Lake Formation permission(s) on s3:"):
-		return "grant the role a data location permission on that path in Lake Formation"
-	case strings.Contains(message, "Lake Formation"):
-		return "grant the role that permission in Lake Formation; IAM alone is not enough"
-	}
-	return "allow the action in the role's policy, on the table, its database and the catalog"
 }

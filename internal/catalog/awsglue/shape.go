@@ -38,6 +38,14 @@ func instant(t *time.Time) time.Time {
 	return t.UTC()
 }
 
+// given leaves a time out that is not there.
+func given(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
 func fromTable(t *types.Table) *catalog.Table {
 	return &catalog.Table{
 		TableInput: catalog.TableInput{
@@ -45,6 +53,7 @@ func fromTable(t *types.Table) *catalog.Table {
 			StorageDescriptor: fromDescriptor(t.StorageDescriptor), PartitionKeys: fromColumns(t.PartitionKeys),
 			ViewOriginalText: aws.ToString(t.ViewOriginalText), ViewExpandedText: aws.ToString(t.ViewExpandedText),
 			TableType: aws.ToString(t.TableType), Parameters: t.Parameters,
+			LastAccessTime: instant(t.LastAccessTime), LastAnalyzedTime: instant(t.LastAnalyzedTime),
 		},
 		DatabaseName: aws.ToString(t.DatabaseName), VersionID: aws.ToString(t.VersionId),
 		CreateTime: instant(t.CreateTime), UpdateTime: instant(t.UpdateTime),
@@ -55,13 +64,14 @@ func fromTable(t *types.Table) *catalog.Table {
 // TableInput doesn't have.
 func kept(t *types.Table) *types.TableInput {
 	return &types.TableInput{
-		LastAccessTime: t.LastAccessTime, LastAnalyzedTime: t.LastAnalyzedTime, TargetTable: t.TargetTable, StorageDescriptor: t.StorageDescriptor,
+		TargetTable: t.TargetTable, StorageDescriptor: t.StorageDescriptor,
 	}
 }
 
 // tableInput writes a definition over base.
 func tableInput(base *types.TableInput, t catalog.TableInput) *types.TableInput {
 	base.Name, base.Description, base.Owner, base.Retention = &t.Name, text(t.Description), text(t.Owner), int32(t.Retention)
+	base.LastAccessTime, base.LastAnalyzedTime = given(t.LastAccessTime), given(t.LastAnalyzedTime)
 	base.ViewOriginalText, base.ViewExpandedText, base.TableType = text(t.ViewOriginalText), text(t.ViewExpandedText), text(t.TableType)
 	base.PartitionKeys, base.Parameters = columns(t.PartitionKeys), t.Parameters
 	base.StorageDescriptor = descriptor(base.StorageDescriptor, t.StorageDescriptor)
@@ -124,12 +134,18 @@ func fromColumns(list []types.Column) []catalog.Column {
 }
 
 func partitionInput(p catalog.PartitionInput) types.PartitionInput {
-	return types.PartitionInput{Values: present(p.Values), StorageDescriptor: descriptor(nil, p.StorageDescriptor), Parameters: p.Parameters}
+	return types.PartitionInput{
+		Values: present(p.Values), StorageDescriptor: descriptor(nil, p.StorageDescriptor), Parameters: p.Parameters,
+		LastAccessTime: given(p.LastAccessTime), LastAnalyzedTime: given(p.LastAnalyzedTime),
+	}
 }
 
 func fromPartition(p *types.Partition) *catalog.Partition {
 	return &catalog.Partition{
-		PartitionInput: catalog.PartitionInput{Values: p.Values, StorageDescriptor: fromDescriptor(p.StorageDescriptor), Parameters: p.Parameters},
-		DatabaseName:   aws.ToString(p.DatabaseName), TableName: aws.ToString(p.TableName), CreationTime: instant(p.CreationTime),
+		PartitionInput: catalog.PartitionInput{
+			Values: p.Values, StorageDescriptor: fromDescriptor(p.StorageDescriptor), Parameters: p.Parameters,
+			LastAccessTime: instant(p.LastAccessTime), LastAnalyzedTime: instant(p.LastAnalyzedTime),
+		},
+		DatabaseName: aws.ToString(p.DatabaseName), TableName: aws.ToString(p.TableName), CreationTime: instant(p.CreationTime),
 	}
 }

@@ -52,6 +52,52 @@ func partitionRoundTrip(f *fixture) {
 	require.Equal(f, []string{"2024-05-01/8"}, f.selected("t", ""))
 }
 
+// ownDescriptor: nothing of a table is inherited, and readers of a partition look at nothing else.
+func ownDescriptor(f *fixture) {
+	t := table("t", key("dt", "string"))
+	t.Parameters["projection.enabled"], t.Parameters["projection.dt.type"] = "true", "date" // which is Athena's, not the catalog's
+	f.createTable(t)
+	bare := catalog.PartitionInput{Values: []string{"2024-05-01"}}
+	f.createPartitions("t", bare, partition("2024-05-02"))
+	got, err := f.GetPartition(f.ctx, f.database, "t", bare.Values)
+	require.NoError(f, err)
+	f.same(bare, got.PartitionInput)
+	require.Equal(f, []string{"2024-05-01", "2024-05-02"}, f.selected("t", ""))
+}
+
+// repeatedBatch is what a retry after a lost answer meets: its own partitions, which are as it left them.
+func repeatedBatch(f *fixture) {
+	f.createTable(table("t", key("dt", "string")))
+	batch := []catalog.PartitionInput{partition("a"), partition("b")}
+	f.createPartitions("t", batch...)
+	exists := map[string]error{"a": catalog.ErrAlreadyExists, "b": catalog.ErrAlreadyExists}
+	require.Equal(f, exists, f.failures(f.BatchCreatePartition(f.ctx, f.database, "t", batch)))
+	require.NoError(f, f.BatchUpdatePartition(f.ctx, f.database, "t", batch))
+	require.NoError(f, f.BatchUpdatePartition(f.ctx, f.database, "t", batch))
+	for _, p := range batch {
+		got, err := f.GetPartition(f.ctx, f.database, "t", p.Values)
+		require.NoError(f, err)
+		f.same(p, got.PartitionInput)
+	}
+	keys := [][]string{{"a"}, {"b"}}
+	require.NoError(f, f.BatchDeletePartition(f.ctx, f.database, "t", keys))
+	gone := map[string]error{"a": catalog.ErrNotFound, "b": catalog.ErrNotFound}
+	require.Equal(f, gone, f.failures(f.BatchDeletePartition(f.ctx, f.database, "t", keys)))
+}
+
+func beyondAPage(f *fixture) {
+	f.createTable(table("t", key("n", "int")))
+	var want []string
+	var all []catalog.PartitionInput
+	for i := range 1050 { // a page of Glue's has 1,000
+		want = append(want, fmt.Sprintf("%04d", i))
+		all = append(all, catalog.PartitionInput{Values: want[i : i+1]})
+	}
+	f.createPartitions("t", all...)
+	require.Equal(f, want, f.selected("t", ""))
+	require.Equal(f, want[1:], f.selected("t", "n > 0"))
+}
+
 func batches(f *fixture) {
 	f.createTable(table("t", key("dt", "string")))
 	f.createPartitions("t", partition("b"))

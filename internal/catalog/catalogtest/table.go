@@ -124,6 +124,36 @@ func versions(f *fixture) {
 	require.Equal(f, "snappy", all[2].Parameters["compressionType"])
 }
 
+func replacement(f *fixture) {
+	t := table("t", key("dt", "string"))
+	t.StorageDescriptor.SortColumns = []catalog.SortColumn{{Column: "time", SortOrder: 1}}
+	f.createTable(t)
+	bare := catalog.TableInput{Name: "t", TableType: "EXTERNAL_TABLE"}
+	require.NoError(f, f.UpdateTable(f.ctx, f.database, bare, "0", true))
+	f.same(bare, f.getTable("t").TableInput)
+}
+
+// columnOrder is what readers that match files by position rely on.
+func columnOrder(f *fixture) {
+	t := table("t", key("z", "string"), key("a", "string"))
+	t.StorageDescriptor.Columns = nil
+	for i := range 60 {
+		t.StorageDescriptor.Columns = append(t.StorageDescriptor.Columns, key(fmt.Sprintf("c%02d", i*37%60), "string"))
+	}
+	f.createTable(t)
+	f.same(t.StorageDescriptor.Columns, f.getTable("t").StorageDescriptor.Columns)
+	f.same(t.PartitionKeys, f.getTable("t").PartitionKeys)
+	t.StorageDescriptor.Columns = append(t.StorageDescriptor.Columns, key("b", "bigint"))
+	require.NoError(f, f.UpdateTable(f.ctx, f.database, t, "", true))
+	f.same(t.StorageDescriptor.Columns, f.getTable("t").StorageDescriptor.Columns)
+	p := partition("1", "2")
+	p.StorageDescriptor.Columns = t.StorageDescriptor.Columns
+	f.createPartitions("t", p)
+	got, err := f.GetPartition(f.ctx, f.database, "t", []string{"1", "2"})
+	require.NoError(f, err)
+	f.same(t.StorageDescriptor.Columns, got.StorageDescriptor.Columns)
+}
+
 func staleVersion(f *fixture) {
 	t := table("t")
 	f.createTable(t)
