@@ -34,7 +34,7 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 		api.Unattributed = collector.Unattributed
 	}
 	if n.cfg.Has(config.Worker) && n.engine != nil {
-		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.bucket, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
+		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.destinations.byName, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
 	}
 	if n.cfg.Has(config.Worker) {
 		api.AWS = &examiner{n.pipelines, assume.New(assume.Options{})}
@@ -50,6 +50,7 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 	mux.Handle("/api/refract/", guarded)
 	mux.Handle(pipelineapi.Root, pipelineapi.New(pipelineapi.Config{
 		Store: n.pipelines, Projects: n.projects, Lake: n.cfg.Lake.Bucket, AdminToken: n.token, Logger: n.log,
+		Preset: n.cfg.Destination.Region != "" || n.cfg.Destination.EndpointURL != "",
 	}))
 	g.Go(func() error {
 		<-ctx.Done()
