@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -135,6 +136,8 @@ func WriteError(w http.ResponseWriter, e *Error) {
 // write sends an answer. Nobody is left to tell when the client has gone.
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", contentType)
+	// As AWS does, also for answers that net/http would send in chunks.
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
 	w.WriteHeader(status)
 	_, _ = w.Write(body)

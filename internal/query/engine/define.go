@@ -53,6 +53,11 @@ func (s *Session) createExternalSchema(ctx context.Context, st *rsql.CreateExter
 	if err != nil {
 		return err
 	}
+	if st.CreateDatabase {
+		if err := s.engine.roleMay(ctx, st.IAMRole, "CreateDatabase", st.Database, ""); err != nil {
+			return err
+		}
+	}
 	name := s.fold(st.Name)
 	made, err := s.engine.createSchema(ctx, ExternalSchema{
 		Database: s.database, Name: name, GlueDatabase: strings.ToLower(st.Database), Owner: s.user.Name, Options: options,
@@ -88,6 +93,9 @@ func (s *Session) dropSchemas(ctx context.Context, st *rsql.DropSchema) error {
 			return err
 		}
 		if st.ExternalDatabase {
+			if err := s.engine.roleMay(ctx, e.role(), "DeleteDatabase", e.GlueDatabase, ""); err != nil {
+				return err
+			}
 			if err := s.engine.catalog.DeleteDatabase(ctx, e.GlueDatabase); err != nil {
 				return err
 			}

@@ -41,7 +41,9 @@ type Options struct {
 	Buckets func(name string) (bucket.Bucket, error)
 	// Folders are those of the local buckets: the only places where DuckDB may open files.
 	Folders []string
-	Meta    *meta.DB
+	// Roles evaluates the roles of external schemas; nil takes them as names only.
+	Roles Roles
+	Meta  *meta.DB
 	// Log takes what an operator should see; nil means slog.Default.
 	Log *slog.Logger
 }
@@ -51,6 +53,7 @@ type Engine struct {
 	db      *duck.DB
 	catalog catalog.Catalog
 	buckets func(name string) (bucket.Bucket, error)
+	roles   Roles
 	meta    *meta.DB
 	log     *slog.Logger
 	admin   string
@@ -62,6 +65,7 @@ type Engine struct {
 	sessions    map[*Session]struct{}
 	maxSessions int
 	lastXID     int64
+	lastProcess uint32 // of the Data API's sessions
 	closed      bool
 	// left is told when a session ends.
 	left chan struct{}
@@ -108,7 +112,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		"SET GLOBAL preserve_insertion_order = false",
 	}
 	e := &Engine{
-		catalog: o.Catalog, buckets: o.Buckets, meta: o.Meta, log: o.Log, admin: o.Admin, stageDir: stageDir,
+		catalog: o.Catalog, buckets: o.Buckets, roles: o.Roles, meta: o.Meta, log: o.Log, admin: o.Admin, stageDir: stageDir,
 		sessions: map[*Session]struct{}{}, maxSessions: o.MaxSessions, left: make(chan struct{}, 1),
 	}
 	e.db, err = duck.Open(duck.Options{

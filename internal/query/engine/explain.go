@@ -24,7 +24,7 @@ func (s *Session) explain(ctx context.Context, r *Result, q *rsql.Query) error {
 	lines := []string{fmt.Sprintf("XN Query  (cost=0.00..0.00 rows=0 width=%d)", width(bound.Columns))}
 	_, err = bound.DuckDB(func(scan *rsql.Scan) (string, error) {
 		table := n.glue[scan.Relation]
-		plan, from, err := s.engine.planScan(ctx, table, scan, func(all []slice) []slice { return s.prune(ctx, table, scan, all) })
+		plan, from, err := s.engine.planScan(ctx, table, n.roles[scan.Relation], scan, func(all []slice) []slice { return s.prune(ctx, table, scan, all) })
 		if err != nil {
 			return "", err
 		}

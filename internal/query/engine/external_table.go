@@ -84,6 +84,9 @@ func (s *Session) createExternalTable(ctx context.Context, st *rsql.CreateExtern
 	for _, p := range st.Properties {
 		t.Parameters[p.Name] = p.Value
 	}
+	if err := s.engine.roleMay(ctx, e.role(), "CreateTable", e.GlueDatabase, name); err != nil {
+		return err
+	}
 	err = s.engine.catalog.CreateTable(ctx, e.GlueDatabase, t)
 	if errors.Is(err, catalog.ErrAlreadyExists) {
 		return failure("42P07", "relation \"%s\" already exists", name)
@@ -151,6 +154,13 @@ func (s *Session) alterExternalTable(ctx context.Context, st *rsql.AlterTable) e
 	e, name, err := s.external(ctx, st.Name, "ALTER TABLE")
 	if err != nil {
 		return err
+	}
+	change := map[bool]string{true: "BatchCreatePartition", false: "BatchDeletePartition"}
+	_, adds := st.Action.(*rsql.AddPartitions)
+	for _, action := range []string{"GetTable", change[adds]} {
+		if err := s.engine.roleMay(ctx, e.role(), action, e.GlueDatabase, name); err != nil {
+			return err
+		}
 	}
 	t, err := s.engine.catalog.GetTable(ctx, e.GlueDatabase, name)
 	if errors.Is(err, catalog.ErrNotFound) {
@@ -227,6 +237,9 @@ func (s *Session) dropTables(ctx context.Context, st *rsql.DropRelations) error 
 	for _, n := range st.Names {
 		e, name, err := s.external(ctx, n, "DROP TABLE")
 		if err != nil {
+			return err
+		}
+		if err := s.engine.roleMay(ctx, e.role(), "DeleteTable", e.GlueDatabase, name); err != nil {
 			return err
 		}
 		err = s.engine.catalog.DeleteTable(ctx, e.GlueDatabase, name)

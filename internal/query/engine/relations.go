@@ -15,15 +15,16 @@ import (
 type names struct {
 	ctx     context.Context
 	session *Session
-	// glue holds the catalog's table of every external relation that was found.
-	glue map[*rsql.Relation]*catalog.Table
+	// glue holds the catalog's table of every external relation that was found, roles the role that reads it.
+	glue  map[*rsql.Relation]*catalog.Table
+	roles map[*rsql.Relation]string
 	// found keeps a relation that is named twice from being made twice.
 	found   map[string]*rsql.Relation
 	cleanup []func()
 }
 
 func (s *Session) names(ctx context.Context) *names {
-	return &names{ctx: ctx, session: s, glue: map[*rsql.Relation]*catalog.Table{}, found: map[string]*rsql.Relation{}}
+	return &names{ctx: ctx, session: s, glue: map[*rsql.Relation]*catalog.Table{}, roles: map[*rsql.Relation]string{}, found: map[string]*rsql.Relation{}}
 }
 
 // release lets go of the relations. The statement that used them must have ended.
@@ -108,6 +109,10 @@ func (n *names) lookup(schema, name string) (*rsql.Relation, error) {
 	if err := s.engine.requireUsage(n.ctx, s.user, external); err != nil {
 		return nil, err
 	}
+	role := external.role()
+	if err := s.engine.roleMay(n.ctx, role, "GetTable", external.GlueDatabase, name); err != nil {
+		return nil, err
+	}
 	t, err := s.engine.catalog.GetTable(n.ctx, external.GlueDatabase, name)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return nil, noRelation(schema, name)
@@ -120,7 +125,7 @@ func (n *names) lookup(schema, name string) (*rsql.Relation, error) {
 		return nil, failure(rsql.StateFeatureNotSupported, "%s", err)
 	}
 	r := &rsql.Relation{Database: s.database, Schema: schema, Name: t.Name, Columns: columns, External: true}
-	n.glue[r] = t
+	n.glue[r], n.roles[r] = t, role
 	return r, nil
 }
 

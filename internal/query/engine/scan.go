@@ -31,13 +31,18 @@ type scanPlan struct {
 	close func()
 }
 
-// planScan prunes partitions, by the catalog and then by keep, lists the files of the rest, and gives the table expression that reads them. Nothing is
+// planScan prunes partitions, by the catalog and then by keep, lists the files of the rest, and gives the table expression that reads them, all as the role may ("" is nobody). Nothing is
 // opened before DuckDB asks for rows. The plan must be closed after the query.
-func (e *Engine) planScan(ctx context.Context, table *catalog.Table, scan *rsql.Scan, keep func([]slice) []slice) (*scanPlan, string, error) {
+func (e *Engine) planScan(ctx context.Context, table *catalog.Table, role string, scan *rsql.Scan, keep func([]slice) []slice) (*scanPlan, string, error) {
 	p := &scanPlan{table: table, schema: scan.Relation.Schema, close: func() {}}
 	columns, err := scanColumns(table, scan)
 	if err != nil {
 		return nil, "", err
+	}
+	if len(table.PartitionKeys) > 0 {
+		if err := e.roleMay(ctx, role, "GetPartitions", table.DatabaseName, table.Name); err != nil {
+			return nil, "", err
+		}
 	}
 	slices, err := e.slices(ctx, table, scan.Expression())
 	if err != nil {
@@ -48,6 +53,9 @@ func (e *Engine) planScan(ctx context.Context, table *catalog.Table, scan *rsql.
 		p.pruned = len(slices)
 	}
 	if p.files, err = e.files(ctx, slices); err != nil {
+		return nil, "", err
+	}
+	if err := e.roleReads(ctx, role, slices, p.files); err != nil {
 		return nil, "", err
 	}
 	if len(p.files) == 0 {

@@ -64,7 +64,7 @@ func (s *scanner) read(table, items string, names ...string) ([]string, error) {
 			scan.Columns = append(scan.Columns, n)
 		}
 	}
-	plan, from, err := s.engine.planScan(context.Background(), glue, scan, func(all []slice) []slice { return all })
+	plan, from, err := s.engine.planScan(context.Background(), glue, "", scan, func(all []slice) []slice { return all })
 	if err != nil {
 		return nil, err
 	}

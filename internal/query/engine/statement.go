@@ -176,7 +176,7 @@ func (s *Session) query(ctx context.Context, r *Result, q *rsql.Query, params []
 	}
 	text, err := bound.DuckDB(func(scan *rsql.Scan) (string, error) {
 		table := n.glue[scan.Relation]
-		plan, from, err := s.engine.planScan(ctx, table, scan, func(all []slice) []slice {
+		plan, from, err := s.engine.planScan(ctx, table, n.roles[scan.Relation], scan, func(all []slice) []slice {
 			return s.prune(ctx, table, scan, all)
 		})
 		if err != nil {
