@@ -206,7 +206,9 @@ func (p *Parts) End(part *Part) error {
 	}
 	p.group.Go(func() error {
 		defer func() { <-p.slots }()
-		return errors.Join(p.put(part), part.spool.Close())
+		err := errors.Join(p.put(part), part.spool.Close())
+		part.spool = nil
+		return err
 	})
 	return nil
 }

@@ -75,6 +75,7 @@ func (s *spool) hexSum() string { return hex.EncodeToString(s.sum.Sum(nil)) }
 
 // Close releases the spool.
 func (s *spool) Close() error {
+	s.mem = bytes.Buffer{}
 	if s.file == nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package parquet
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -46,6 +47,9 @@ func (g *Group) AddColumn(t Type) int {
 	g.arrays = append(g.arrays, array{kind: t})
 	return len(g.arrays) - 1
 }
+
+// Reserve makes room for further columns, so that adding them one by one takes no more than they need.
+func (g *Group) Reserve(columns int) { g.arrays = slices.Grow(g.arrays, columns) }
 
 // Columns returns the number of columns.
 func (g *Group) Columns() int { return len(g.arrays) }
@@ -118,6 +122,7 @@ func (g *Group) SetString(column int, value []byte) bool {
 	if !a.take(g.rows) {
 		return false
 	}
+	a.room(4 + len(value))
 	a.data = binary.LittleEndian.AppendUint32(a.data, uint32(len(value)))
 	a.data = append(a.data, value...)
 	g.bytes += int64(4 + len(value))
@@ -144,6 +149,7 @@ func (g *Group) setWord(column int, word uint64) bool {
 	if !a.take(g.rows) {
 		return false
 	}
+	a.room(8)
 	a.data = binary.LittleEndian.AppendUint64(a.data, word)
 	g.bytes += 8
 	return true
@@ -176,6 +182,21 @@ func (a *array) take(row int) bool {
 	a.rows = row + 1
 	a.count++
 	return true
+}
+
+// doubledBytes is the size up to which the buffer of a column doubles when it is full; a larger one grows by half.
+const doubledBytes = 1 << 20
+
+// room makes room for n bytes. Buffers grow faster than append would make them, by a quarter, which copies each byte several times.
+func (a *array) room(n int) {
+	if cap(a.data)-len(a.data) >= n {
+		return
+	}
+	more := len(a.data)
+	if more > doubledBytes {
+		more /= 2
+	}
+	a.data = slices.Grow(a.data, max(n, more))
 }
 
 // span returns the end of the value that begins at data[pos].

@@ -11,7 +11,8 @@ import (
 // MaxNameChars is how long the names of tables and columns may be, prefixes and suffixes included.
 const MaxNameChars = 128
 
-// reservedText lists the reserved words of the Amazon Redshift Database Developer Guide ("Reserved words").
+// reservedText lists the reserved words of the Amazon Redshift Database Developer Guide, "Reserved words"
+// (https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html), compared word by word.
 //
 //go:embed reserved.txt
 var reservedText string

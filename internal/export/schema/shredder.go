@@ -75,6 +75,9 @@ func (s *Shredder) grow() {
 
 // grow adds columns and predictions for what is new in the table.
 func (d *shred) grow() {
+	if n := len(d.table.columns) - d.group.Columns(); n > 1 {
+		d.group.Reserve(n)
+	}
 	for i := d.group.Columns(); i < len(d.table.columns); i++ {
 		d.group.AddColumn(d.table.columns[i].Type.Parquet())
 	}
