@@ -42,13 +42,15 @@ func newColumnar(ctx context.Context, b bucket.Bucket, o TablesOptions) *columna
 	c := &columnar{
 		parts: lake.NewParts(ctx, b, o.Layout, o.Window, lake.Columnar, o.Writer),
 		work:  make(chan *encoding), back: make(chan *encoding, 2),
-		taken: map[*parquet.Group]int64{}, keep: 2 * o.Memory,
+		taken: map[*parquet.Group]int64{}, keep: o.Memory,
 	}
 	c.parts.Go(c.encode)
 	return c
 }
 
 func (c *columnar) limit(g *parquet.Group) *parquet.Group { return g }
+
+func (c *columnar) waits() bool { return true }
 
 func (c *columnar) long() int64 { return 0 }
 

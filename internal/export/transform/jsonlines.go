@@ -11,7 +11,7 @@ import (
 const (
 	// lineGroupRows and lineGroupBytes bound the rows of a table that are turned into lines together.
 	lineGroupRows  = 1024
-	lineGroupBytes = 256 << 10
+	lineGroupBytes = 64 << 10
 	// openLines is how many folders are open at the same time.
 	openLines = 512
 )
@@ -33,6 +33,8 @@ func (j *jsonLines) limit(g *parquet.Group) *parquet.Group {
 	g.MaxRows, g.MaxBytes = lineGroupRows, lineGroupBytes
 	return g
 }
+
+func (j *jsonLines) waits() bool { return false }
 
 func (j *jsonLines) spare(int) *parquet.Group { return new(parquet.Group) }
 

@@ -65,7 +65,7 @@ type Tables struct {
 	line    []byte
 }
 
-// rowGroup collects the rows of a table and a day.
+// rowGroup collects the rows of a table and a day. The group is nil while another day is current that has it.
 type rowGroup struct {
 	table  int
 	schema *schema.Table
@@ -80,6 +80,8 @@ type rowGroup struct {
 type sink interface {
 	// limit says when the group is full, and returns it.
 	limit(g *parquet.Group) *parquet.Group
+	// waits reports whether rows of a day wait for more of them while other days come.
+	waits() bool
 	// spare returns an empty group for a table.
 	spare(table int) *parquet.Group
 	// write takes the rows of the group and leaves an empty one.
@@ -131,14 +133,16 @@ func (t *Tables) Day(day event.Day) error {
 			i++
 		}
 	}
-	clear(t.current)
+	if err := t.leave(); err != nil {
+		return err
+	}
 	for _, g := range t.open {
 		if g.day == day {
 			t.current[g.table] = g
 		}
 	}
 	for i, g := range t.current {
-		if g != nil {
+		if g != nil && g.Group != nil {
 			t.shredder.SetGroup(i, g.Group)
 			continue
 		}
@@ -146,6 +150,23 @@ func (t *Tables) Day(day event.Day) error {
 			t.idle[i] = t.sink.limit(t.sink.spare(i))
 		}
 		t.shredder.SetGroup(i, t.idle[i])
+		if g != nil {
+			g.Group, t.idle[i] = t.idle[i], nil
+		}
+	}
+	return nil
+}
+
+// leave takes the groups away from the tables. Rows that gain nothing from waiting for more of their day are written.
+func (t *Tables) leave() error {
+	for i, g := range t.current {
+		if g != nil && !t.sink.waits() {
+			if err := t.write(g); err != nil {
+				return err
+			}
+			t.idle[i], g.Group = g.Group, nil
+		}
+		t.current[i] = nil
 	}
 	return nil
 }
@@ -277,7 +298,7 @@ func (t *Tables) tableName(name string) string {
 func (t *Tables) write(g *rowGroup) error {
 	t.size -= g.size
 	g.size = 0
-	if g.Rows() == 0 {
+	if g.Group == nil || g.Rows() == 0 {
 		return nil
 	}
 	if err := t.sink.write(g); err != nil {
