@@ -36,7 +36,7 @@ func TestShutdown(t *testing.T) {
 func TestSecondProcess(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t)
-	r := s.Run("up", "--http-listen", "127.0.0.1:0", "--sql-listen", "127.0.0.1:0")
+	r := s.Run("up", "--http-listen", "127.0.0.1:0", "--sql-listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0")
 	require.Equal(t, 2, r.Status)
 	require.Contains(t, r.Stderr, "another refract process")
 	s.MustRun("status")

@@ -42,6 +42,7 @@ type Service struct {
 type addresses struct {
 	HTTP string `json:"http"`
 	SQL  string `json:"sql"`
+	AWS  string `json:"aws"`
 	PID  int    `json:"pid"`
 }
 
@@ -88,7 +89,7 @@ func (s *Service) Launch() {
 		s.tb.Fatal("the service runs already")
 	}
 	args := append([]string{"up", "--data-dir", s.Dir}, s.args...)
-	for _, flag := range []string{"--http-listen", "--sql-listen"} {
+	for _, flag := range []string{"--http-listen", "--sql-listen", "--aws-listen"} {
 		if !strings.Contains(strings.Join(s.args, " "), flag) {
 			args = append(args, flag, "127.0.0.1:0")
 		}
@@ -201,6 +202,13 @@ func (s *Service) SQLAddress() string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.addresses.SQL
+}
+
+// AWSURL returns the address of the process's AWS-compatible endpoint, such as http://127.0.0.1:4566.
+func (s *Service) AWSURL() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.addresses.AWS
 }
 
 // API returns a client of the process's control API.

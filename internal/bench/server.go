@@ -46,7 +46,7 @@ func (t *trial) start(dataDir, roles string) (*server, error) {
 	}
 	defer out.Close()
 	args := append(t.options.Server[1:len(t.options.Server):len(t.options.Server)],
-		"--data-dir", dataDir, "--roles", roles, "--http-listen", "127.0.0.1:0", "--sql-listen", "127.0.0.1:0",
+		"--data-dir", dataDir, "--roles", roles, "--http-listen", "127.0.0.1:0", "--sql-listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0",
 		"--rate-limit-records-per-second", "0", "--rate-limit-bytes-per-minute", "0", "--telemetry-log-level", "warn")
 	s.cmd = exec.Command(t.options.Server[0], args...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out

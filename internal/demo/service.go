@@ -64,7 +64,7 @@ func startService(dataDir string) (logPath string, err error) {
 	}
 	defer out.Close()
 	cmd := exec.Command(self, "up", "--data-dir", dataDir,
-		"--http-listen", freeOr("127.0.0.1:8080"), "--sql-listen", freeOr("127.0.0.1:5439"))
+		"--http-listen", freeOr("127.0.0.1:8080"), "--sql-listen", freeOr("127.0.0.1:5439"), "--aws-listen", freeOr("127.0.0.1:4566"))
 	cmd.Stdout, cmd.Stderr = out, out
 	detach(cmd)
 	if err := cmd.Start(); err != nil {

@@ -50,17 +50,18 @@ type Node struct {
 	token       string
 	sqlPassword string
 
-	db         *meta.DB
-	projects   *project.Registry
-	events     eventlog.Log
-	writer     *eventlog.Writer
-	quarantine *quarantine.Quarantine
-	store      *store.Store
-	lake       *bucket.Local
-	catalog    *catalog.Embedded
-	pipelines  *pipeline.Store
-	engine     *engine.Engine
-	geo        event.Locator
+	db           *meta.DB
+	projects     *project.Registry
+	events       eventlog.Log
+	writer       *eventlog.Writer
+	quarantine   *quarantine.Quarantine
+	store        *store.Store
+	lake         *bucket.Local
+	catalog      *catalog.Embedded
+	pipelines    *pipeline.Store
+	destinations *destinations
+	engine       *engine.Engine
+	geo          event.Locator
 
 	closers []func() error
 }
@@ -112,14 +113,19 @@ func (n *Node) listen() (l listeners, err error) {
 		}
 		n.addresses.SQL = l.sql.Addr().String()
 	}
-	if n.cfg.AWS.Listen != "" {
+	if n.cfg.Has(config.Query) && n.cfg.AWS.Listen != "" {
 		if l.aws, err = listen("aws.listen", n.cfg.AWS.Listen); err != nil {
 			return l, errors.Join(err, l.http.Close())
 		}
-		n.addresses.AWS = "http://" + l.aws.Addr().String()
+		scheme = "http"
+		if n.cfg.AWS.TLSCert != "" {
+			scheme = "https"
+		}
+		n.addresses.AWS = scheme + "://" + l.aws.Addr().String()
 	}
 	n.warnOpen("http", l.http, n.cfg.HTTP.TLSCert)
 	n.warnOpen("sql", l.sql, n.cfg.SQL.TLSCert)
+	n.warnOpen("aws", l.aws, n.cfg.AWS.TLSCert)
 	return l, n.addresses.write(n.cfg.DataDir)
 }
 
@@ -163,7 +169,7 @@ func (n *Node) serve(ctx context.Context, l listeners) error {
 		return errors.Join(err, l.http.Close())
 	}
 	n.addChecks()
-	n.log.Info("ready", "http", n.addresses.HTTP, "sql", n.addresses.SQL, "roles", n.cfg.Roles, "data_dir", n.cfg.DataDir)
+	n.log.Info("ready", "http", n.addresses.HTTP, "sql", n.addresses.SQL, "aws", n.addresses.AWS, "roles", n.cfg.Roles, "data_dir", n.cfg.DataDir)
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

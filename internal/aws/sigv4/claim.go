@@ -118,3 +118,17 @@ func (c *claim) parse(credential, headers, date string) error {
 	}
 	return nil
 }
+
+// ClaimedService returns the service that a request says it is signed for. signed is false if it says nothing of a signature. Nothing is
+// verified: the answer is good for choosing who verifies.
+func ClaimedService(r *http.Request) (service string, signed bool) {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	if _, rest, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(rest, ",")
+	}
+	parts := strings.Split(credential, "/")
+	if len(parts) != 5 {
+		return "", credential != ""
+	}
+	return parts[3], true
+}

@@ -147,12 +147,18 @@ func (c *claim) checkTime(now time.Time) error {
 
 func sign(secret string, c *claim, canonical string) string {
 	date := c.SignedAt.Format("20060102")
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{date, c.Region, c.Service, terminator} {
-		key = mac(key, part)
-	}
+	key := SigningKey(secret, date, c.Region, c.Service)
 	scope := strings.Join([]string{date, c.Region, c.Service, terminator}, "/")
 	return hex.EncodeToString(mac(key, strings.Join([]string{algorithm, c.SignedAt.Format(timeFormat), scope, hash([]byte(canonical))}, "\n")))
+}
+
+// SigningKey returns the key that signs the requests of a day (YYYYMMDD) to a region's service.
+func SigningKey(secret, date, region, service string) []byte {
+	key := []byte("AWS4" + secret)
+	for _, part := range []string{date, region, service, terminator} {
+		key = mac(key, part)
+	}
+	return key
 }
 
 func mac(key []byte, text string) []byte {

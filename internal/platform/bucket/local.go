@@ -58,7 +58,7 @@ func OpenLocal(name, root string) (*Local, error) {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || time.Since(info.ModTime()) < abandonedAfter {
+		if err != nil || info.IsDir() || time.Since(info.ModTime()) < abandonedAfter {
 			continue
 		}
 		if err := os.Remove(filepath.Join(staging, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -94,8 +94,7 @@ func (l *Local) LocalPath(key string) (string, error) {
 
 // Put implements Bucket: the content is written aside, synced, renamed into place, and the folder synced.
 func (l *Local) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, opts PutOptions) (Object, error) {
-	path, err := l.LocalPath(key)
-	if err != nil {
+	if _, err := l.LocalPath(key); err != nil {
 		return Object{}, err
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
@@ -104,35 +103,19 @@ func (l *Local) Put(ctx context.Context, key string, body io.ReadSeeker, size in
 	if err := ctx.Err(); err != nil {
 		return Object{}, err
 	}
-	tmp, err := os.CreateTemp(filepath.Join(l.root, stagingDir), "put-*")
+	staged, err := l.Stage()
 	if err != nil {
-		return Object{}, localFault("creating", l.Location(key), err)
+		return Object{}, err
 	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
-	n, err := io.Copy(tmp, &contextReader{ctx, body})
+	defer staged.Discard()
+	n, err := io.Copy(staged.File, &contextReader{ctx, body})
 	if err != nil {
 		return Object{}, localFault("writing", l.Location(key), err)
 	}
 	if n != size {
 		return Object{}, fmt.Errorf("writing %s: body has %d bytes, %d were announced", l.Location(key), n, size)
 	}
-	at := l.stamp()
-	if err := errors.Join(tmp.Chmod(0o644), os.Chtimes(tmp.Name(), at, at), tmp.Sync()); err != nil {
-		return Object{}, localFault("syncing", l.Location(key), err)
-	}
-	// Described before it gets its name, since another Put or a Delete may come right after.
-	info, err := tmp.Stat()
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return Object{}, localFault("syncing", l.Location(key), err)
-	}
-	if err := l.place(tmp.Name(), path, opts.IfAbsent); err != nil {
-		if errors.Is(err, ErrExists) {
-			return Object{}, ErrExists
-		}
-		return Object{}, localFault("placing", l.Location(key), err)
-	}
-	return describe(key, info), nil
+	return staged.Commit(key, CommitOptions{IfAbsent: opts.IfAbsent})
 }
 
 // place moves the finished file to its name. A concurrent Delete may remove the parent folder in between, hence the tries.
@@ -158,7 +141,7 @@ func (l *Local) place(tmp, path string, ifAbsent bool) error {
 		case isDir(path):
 			// A folder without objects below it is the leaving of a failed Put or a crash.
 			if err := syscall.Rmdir(path); err != nil && !isMissing(err) || try >= 100 {
-				return errFolder
+				return ErrFolder
 			}
 		case ifAbsent && errors.Is(err, fs.ErrExist):
 			return ErrExists
@@ -168,7 +151,8 @@ func (l *Local) place(tmp, path string, ifAbsent bool) error {
 	}
 }
 
-var errFolder = errors.New("there are objects below the key")
+// ErrFolder says that objects below the key keep a Local bucket from holding one under the key itself.
+var ErrFolder = errors.New("there are objects below the key")
 
 func isDir(path string) bool {
 	info, err := os.Lstat(path)
@@ -202,26 +186,11 @@ func (l *Local) makeDirs(dir string) error {
 
 // Get implements Bucket. An open file keeps its content when the name is replaced.
 func (l *Local) Get(ctx context.Context, key string) (io.ReadCloser, Object, error) {
-	path, err := l.LocalPath(key)
+	f, object, _, err := l.OpenFile(ctx, key)
 	if err != nil {
 		return nil, Object{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, Object{}, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, Object{}, l.fault("opening", key, err)
-	}
-	info, err := f.Stat()
-	if err != nil || info.IsDir() {
-		f.Close()
-		if err == nil {
-			err = fs.ErrNotExist
-		}
-		return nil, Object{}, l.fault("opening", key, err)
-	}
-	return f, describe(key, info), nil
+	return f, object, nil
 }
 
 // Head implements Bucket.
@@ -355,7 +324,7 @@ func localFault(op, object string, err error) error {
 		return fault.New(fault.Setup, op, object, err, "the bucket's folder is gone: mount or restore it")
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		return fault.New(fault.Setup, op, object, err, "shorten the parts of the key to 255 bytes")
-	case errors.Is(err, errFolder), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, ErrFolder), errors.Is(err, syscall.ENOTDIR):
 		return fault.New(fault.Setup, op, object, err, "choose a key that is neither above nor below another object's")
 	case errors.Is(err, syscall.ENOSPC):
 		return fault.New(fault.Transient, op, object, err, "free some disk space; work goes on by itself")

@@ -46,8 +46,10 @@ type Config struct {
 	Log       Log
 	Meta      Meta
 	Lake      Lake
-	Pipeline  Pipeline
-	Seal      Seal
+	// Destination is how destinations outside this installation are reached.
+	Destination Destination
+	Pipeline    Pipeline
+	Seal        Seal
 	// QuarantineMaxBytes bounds the quarantine.
 	QuarantineMaxBytes int64
 	// GeoIPDatabase is the path of a MaxMind database, or empty.
@@ -82,10 +84,15 @@ type SQL struct {
 	Threads int
 }
 
-// AWS is the AWS-compatible endpoint.
+// AWS is the AWS-compatible endpoint, which the role Query serves.
 type AWS struct {
 	// Listen is empty when the endpoint is off.
-	Listen string
+	Listen          string
+	TLSCert, TLSKey string
+	// Identities is the path of a file of accounts (package aws/identity), or empty.
+	Identities string
+	// ThrottlePercent of the requests are refused as too many.
+	ThrottlePercent int
 	// Region is the one that requests are signed for; Account has 12 digits.
 	Region, Account string
 }
@@ -108,6 +115,16 @@ type Lake struct {
 	Bucket string
 	// Dir is the bucket's folder. It is never empty after Load.
 	Dir string
+}
+
+// Destination is what pipelines get for destinations at AWS, or at servers that stand in for it, where they name nothing themselves.
+type Destination struct {
+	// EndpointURL is an address of S3, STS, Glue and Redshift; empty is AWS.
+	EndpointURL string
+	// Region is empty for the one that AWS's own configuration names.
+	Region string
+	// PathStyle is "auto", "true" or "false".
+	PathStyle string
 }
 
 // Pipeline is the running of pipelines.
@@ -138,7 +155,9 @@ func (c *Config) finish(from func(path string) string) []Problem {
 		c.Lake.Dir = filepath.Join(c.DataDir, "lake")
 	}
 	var problems []Problem
-	for _, pair := range []struct{ prefix, cert, key string }{{"http", c.HTTP.TLSCert, c.HTTP.TLSKey}, {"sql", c.SQL.TLSCert, c.SQL.TLSKey}} {
+	for _, pair := range []struct{ prefix, cert, key string }{
+		{"http", c.HTTP.TLSCert, c.HTTP.TLSKey}, {"sql", c.SQL.TLSCert, c.SQL.TLSKey}, {"aws", c.AWS.TLSCert, c.AWS.TLSKey},
+	} {
 		if (pair.cert == "") == (pair.key == "") {
 			continue
 		}

@@ -39,8 +39,18 @@ func declare(c *Config) []*Field {
 		integer(&c.SQL.Threads, "sql.threads", "0", 0, 1024).
 			doc("Threads of all queries together; 0 is one for each core.", "4"),
 
-		text(&c.AWS.Listen, "aws.listen", "", optional(address)).
-			doc("Address of the AWS-compatible endpoint (Glue and STS over the embedded catalog) for AWS SDKs and tools. Empty is no endpoint. The key is kept in the data directory.", "127.0.0.1:4566"),
+		text(&c.AWS.Listen, "aws.listen", "127.0.0.1:4566", optional(address)).
+			doc("Address of the AWS-compatible endpoint (S3, Glue, STS, KMS, Secrets Manager and the Redshift Data API over the lake) for AWS SDKs and tools, served by the query role. "+
+				"Empty is no endpoint. The default is reachable from this machine only.", "0.0.0.0:4566"),
+		text(&c.AWS.TLSCert, "aws.tls_cert", "", anyText("a path")).
+			doc("PEM file with the certificate chain of the AWS-compatible endpoint. Empty is plain HTTP.", "/etc/refract/tls.crt"),
+		text(&c.AWS.TLSKey, "aws.tls_key", "", anyText("a path")).
+			doc("PEM file with the key of aws.tls_cert.", "/etc/refract/tls.key"),
+		text(&c.AWS.Identities, "aws.identities", "", anyText("a path")).
+			doc("YAML file with the accounts, users, roles, policies, KMS keys and secrets of the AWS-compatible endpoint; operations.md shows one. "+
+				"Empty is the user refract alone, whose key is kept in the data directory.", "/etc/refract/identities.yaml"),
+		integer(&c.AWS.ThrottlePercent, "aws.throttle_percent", "0", 0, 100).
+			doc("Share of the requests to the AWS-compatible endpoint that are refused as too many (ThrottlingException, SlowDown), to test that clients bear it.", "20"),
 		text(&c.AWS.Region, "aws.region", "us-east-1", notEmpty("a region")).
 			doc("Region that requests to the AWS-compatible endpoint are signed for.", "eu-central-1"),
 		text(&c.AWS.Account, "aws.account", "000000000000", account).
@@ -57,6 +67,13 @@ func declare(c *Config) []*Field {
 			doc("Name of the local lake's bucket, as it appears in s3:// locations.", "events"),
 		text(&c.Lake.Dir, "lake.dir", "", anyText("a path")).
 			doc("Folder of the local lake's bucket. Empty is lake in the data directory.", "/mnt/lake"),
+
+		text(&c.Destination.EndpointURL, "destination.endpoint_url", "", url("http", "https")).
+			doc("Address that stands in for AWS (S3, STS, Glue, Redshift) where a pipeline names none. Empty is AWS. The AWS endpoint of this process, or an S3 server such as MinIO for pipelines that only use S3.", "http://127.0.0.1:4566"),
+		text(&c.Destination.Region, "destination.region", "", anyText("a region")).
+			doc("Region of destinations where a pipeline names none. Empty is the region of AWS's own configuration (AWS_REGION and the like).", "eu-central-1"),
+		text(&c.Destination.PathStyle, "destination.path_style", "auto", choice("auto", "true", "false")).
+			doc("Whether requests to S3 name the bucket in the path instead of the host name. auto does so at addresses that are not AWS's.", "true"),
 
 		duration(&c.Pipeline.Interval, "pipeline.interval", "1s", 100*time.Millisecond, time.Hour).
 			doc("How often pipelines that are due are looked for.", "10s"),

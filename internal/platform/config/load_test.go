@@ -55,8 +55,9 @@ func TestTheDefaults(t *testing.T) {
 		HTTP:      HTTP{Listen: "127.0.0.1:8080", MaxConnections: 4096},
 		RateLimit: RateLimit{RecordsPerSecond: 30_000, BytesPerMinute: 2_000_000_000},
 		SQL:       SQL{Listen: "127.0.0.1:5439", MemoryLimit: 2 << 30}, Log: Log{Replicas: 3},
-		AWS:  AWS{Region: "us-east-1", Account: "000000000000"},
-		Lake: Lake{Bucket: "lake", Dir: "refract-data/lake"}, Pipeline: Pipeline{Interval: time.Second, Concurrency: 8},
+		AWS:         AWS{Listen: "127.0.0.1:4566", Region: "us-east-1", Account: "000000000000"},
+		Lake:        Lake{Bucket: "lake", Dir: "refract-data/lake"},
+		Destination: Destination{PathStyle: "auto"}, Pipeline: Pipeline{Interval: time.Second, Concurrency: 8},
 		Seal: Seal{After: 500 * time.Millisecond, Bytes: 64 << 20}, QuarantineMaxBytes: 1 << 30,
 		Telemetry: Telemetry{LogLevel: slog.LevelInfo, LogFormat: "text"},
 	}, c)

@@ -1,0 +1,83 @@
+package s3api
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	vgw "github.com/versity/versitygw/backend"
+	"github.com/versity/versitygw/s3response"
+
+	"github.com/refract-io/refract/internal/platform/bucket"
+)
+
+// walk lists a page of a bucket.
+func (b *backend) walk(ctx context.Context, name, prefix, delimiter *string, after string, most *int32, owner bool) (vgw.WalkResults, error) {
+	f, err := b.find(name)
+	if err != nil {
+		return vgw.WalkResults{}, err
+	}
+	var ownedBy *types.Owner
+	if owner {
+		ownedBy = &types.Owner{ID: &b.config.Account}
+	}
+	staging := f.StagingPath()
+	page, err := vgw.Walk(ctx, os.DirFS(filepath.Dir(staging)), text(prefix), text(delimiter), after, *most, func(path string, d fs.DirEntry) (s3response.Object, error) {
+		if d.IsDir() {
+			return s3response.Object{}, vgw.ErrSkipObj // a folder is no object
+		}
+		object, kept, err := f.Describe(ctx, path)
+		if errors.Is(err, bucket.ErrNotFound) {
+			return s3response.Object{}, vgw.ErrSkipObj // deleted meanwhile
+		}
+		if err != nil {
+			return s3response.Object{}, err
+		}
+		o, err := read(object, kept)
+		if err != nil {
+			return s3response.Object{}, err
+		}
+		out := s3response.Object{
+			Key: &path, ETag: &o.attributes.ETag, Size: &o.Size, LastModified: &o.Modified, StorageClass: types.ObjectStorageClassStandard,
+			Owner: ownedBy, ChecksumType: o.Checksum.Type,
+		}
+		if o.Checksum.Algorithm != "" {
+			out.ChecksumAlgorithm = []types.ChecksumAlgorithm{o.Checksum.Algorithm}
+		}
+		return out, nil
+	}, []string{filepath.Base(staging)})
+	if err != nil {
+		return vgw.WalkResults{}, internal(b.log, err)
+	}
+	return page, nil
+}
+
+// ListObjects lists objects by a marker.
+func (b *backend) ListObjects(ctx context.Context, in *s3.ListObjectsInput) (s3response.ListObjectsResult, error) {
+	page, err := b.walk(ctx, in.Bucket, in.Prefix, in.Delimiter, text(in.Marker), in.MaxKeys, true)
+	if err != nil {
+		return s3response.ListObjectsResult{}, err
+	}
+	return s3response.ListObjectsResult{
+		Name: in.Bucket, Prefix: in.Prefix, Delimiter: orNil(text(in.Delimiter)), Marker: in.Marker, MaxKeys: in.MaxKeys,
+		Contents: page.Objects, CommonPrefixes: page.CommonPrefixes, IsTruncated: &page.Truncated, NextMarker: orNil(page.NextMarker),
+	}, nil
+}
+
+// ListObjectsV2 lists objects by a token, which is the last key of the page before.
+func (b *backend) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result, error) {
+	page, err := b.walk(ctx, in.Bucket, in.Prefix, in.Delimiter, max(text(in.StartAfter), text(in.ContinuationToken)), in.MaxKeys, in.FetchOwner != nil && *in.FetchOwner)
+	if err != nil {
+		return s3response.ListObjectsV2Result{}, err
+	}
+	count := int32(len(page.Objects) + len(page.CommonPrefixes))
+	return s3response.ListObjectsV2Result{
+		Name: in.Bucket, Prefix: in.Prefix, Delimiter: orNil(text(in.Delimiter)), MaxKeys: in.MaxKeys, KeyCount: &count, StartAfter: orNil(text(in.StartAfter)),
+		Contents: page.Objects, CommonPrefixes: page.CommonPrefixes, IsTruncated: &page.Truncated,
+		ContinuationToken: orNil(text(in.ContinuationToken)), NextContinuationToken: orNil(page.NextMarker),
+	}, nil
+}

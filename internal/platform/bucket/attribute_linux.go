@@ -1,0 +1,6 @@
+package bucket
+
+import "syscall"
+
+// noAttribute tells that a file has no such extended attribute.
+const noAttribute = syscall.ENODATA
