@@ -106,7 +106,7 @@ func TestAnswersOfAWSAreExplained(t *testing.T) {
 		"Lake Formation without ALTER": {operation: "UpdateTable", answer: glueDenied("Insufficient Lake Formation permission(s): Required Alter on mp_master_event"),
 			want: want{"glue", "glue:UpdateTable", doctor.Failed, "Lake Formation", "grant the role ALTER on mp_master_event", ""}},
 		"Lake Formation without DESCRIBE": {operation: "GetDatabase", answer: glueDenied("Insufficient Lake Formation permission(s): Required Describe on mixpanel"),
-			want: want{"glue", "glue:GetDatabase", doctor.Failed, "Lake Formation", "grant the role DESCRIBE on mixpanel", ""}},
+			want: want{"glue", "glue:GetDatabase", doctor.Warned, "Lake Formation", "grant the role DESCRIBE on mixpanel", ""}},
 		"a database that is not there": {operation: "GetDatabase", answer: refusal{400, "EntityNotFoundException", "Database mixpanel not found."},
 			want: want{"glue", "glue:GetDatabase", doctor.Failed, "it does not exist", "create it", ""}},
 		"a catalog whose key is denied": {operation: "GetTable", answer: refusal{400, "GlueEncryptionException", "no access to the key"},

@@ -12,7 +12,7 @@ import (
 const ProbeTable = "refract_doctor_"
 
 var (
-	tableActions = Texts{"glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"}
+	tableActions = Texts{"glue:GetTable", "glue:CreateTable", "glue:UpdateTable"}
 	// partitionActions turn partitioning on.
 	partitionActions = Texts{"glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition"}
 	// readActions are those of a warehouse that reads the catalog.
@@ -31,7 +31,7 @@ func (s *Settings) catalog() Document {
 	}
 	d := document(Statement{Sid: "RefractTables", Effect: "Allow", Action: actions, Resource: s.glueARNs(tables...)})
 	if !s.WithoutDoctor {
-		d.Statement = append(d.Statement, Statement{Sid: "RefractDoctor", Effect: "Allow", Action: Texts{"glue:DeleteTable"}, Resource: s.glueARNs(probe)})
+		d.Statement = append(d.Statement, Statement{Sid: "RefractDoctor", Effect: "Allow", Action: Texts{"glue:GetDatabase", "glue:DeleteTable"}, Resource: s.glueARNs(probe)})
 	}
 	return d
 }

@@ -58,7 +58,6 @@ func operations(s *grant.Settings) []operation {
 		return append(catalog[:2:2], "arn:aws:glue:eu-central-1:123456789012:table/mixpanel/"+name)
 	}
 	if g := s.Glue; g != nil {
-		add(grant.UseGlue, nil, "glue:GetDatabase", catalog...)
 		for _, name := range g.Tables {
 			name = strings.ReplaceAll(name, "*", "purchase_completed")
 			for _, action := range []string{"glue:GetTable", "glue:CreateTable", "glue:UpdateTable"} {
@@ -71,6 +70,7 @@ func operations(s *grant.Settings) []operation {
 			}
 		}
 		if !s.WithoutDoctor {
+			add(grant.UseGlue, nil, "glue:GetDatabase", catalog...)
 			for _, action := range []string{"glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"} {
 				add(grant.UseGlue, nil, action, table("refract_doctor_abc")...)
 			}

@@ -166,7 +166,6 @@ resource "aws_iam_role_policy" "refract_glue_refract_glue" {
           "Sid": "RefractTables",
           "Effect": "Allow",
           "Action": [
-            "glue:GetDatabase",
             "glue:GetTable",
             "glue:CreateTable",
             "glue:UpdateTable",
@@ -184,7 +183,10 @@ resource "aws_iam_role_policy" "refract_glue_refract_glue" {
         {
           "Sid": "RefractDoctor",
           "Effect": "Allow",
-          "Action": "glue:DeleteTable",
+          "Action": [
+            "glue:GetDatabase",
+            "glue:DeleteTable"
+          ],
           "Resource": [
             "arn:aws:glue:eu-central-1:123456789012:catalog",
             "arn:aws:glue:eu-central-1:123456789012:database/mixpanel",
