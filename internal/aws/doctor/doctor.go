@@ -176,9 +176,14 @@ func (e *examination) role(use grant.Use) string {
 
 // cleanUp removes what was made, on its own time, and tells what could not be removed. It can be called again.
 func (e *examination) cleanUp(ctx context.Context) {
+	e.cleanUpTo(ctx, 0)
+}
+
+// cleanUpTo removes what was made after there were so many things to remove.
+func (e *examination) cleanUpTo(ctx context.Context, mark int) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	for len(e.undo) > 0 {
+	for len(e.undo) > mark {
 		last := e.undo[len(e.undo)-1]
 		e.undo = e.undo[:len(e.undo)-1]
 		if err := last(ctx); err != nil {

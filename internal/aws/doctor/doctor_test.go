@@ -221,6 +221,9 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		f, d := newFake(t)
+		if d.Deep = rapid.Bool().Draw(rt, "deep"); d.Deep && rapid.Bool().Draw(rt, "without a schema") {
+			f.sql["svv_external_schemas"] = nil
+		}
 		for _, operation := range rapid.SliceOfDistinct(rapid.SampledFrom(operations), rapid.ID).Draw(rt, "refused") {
 			f.refuse[operation] = rapid.SampledFrom([]refusal{
 				denied("x:Y"), {http.StatusForbidden, "AccessDenied", ""}, {http.StatusServiceUnavailable, "SlowDown", ""}, {http.StatusInternalServerError, "InternalError", ""}, {http.StatusBadRequest, "Odd", "odd"},
@@ -228,7 +231,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		if after := rapid.IntRange(0, 40).Draw(rt, "calls before it is interrupted"); after < 30 {
+		if after := rapid.IntRange(0, 150).Draw(rt, "calls before it is interrupted"); after < 120 {
 			go func() {
 				for range 2000 {
 					f.mu.Lock()

@@ -39,11 +39,13 @@ type fakeAWS struct {
 
 	mu    sync.Mutex
 	calls []string
-	left  map[string]bool // what is there: objects, uploads, tables
+	left  map[string]bool // what is there: objects, uploads, tables, schemas
+	// bodies are the objects that were ever put.
+	bodies map[string][]byte
 }
 
 func newFake(t *testing.T) (*fakeAWS, *doctor.Doctor) {
-	f := &fakeAWS{refuse: map[string]refusal{}, sql: map[string][]string{}, region: region, left: map[string]bool{}}
+	f := &fakeAWS{refuse: map[string]refusal{}, sql: map[string][]string{}, region: region, left: map[string]bool{}, bodies: map[string][]byte{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, &doctor.Doctor{
@@ -85,7 +87,7 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(r.Header.Get("Content-Type"), "form-urlencoded"):
 		f.query(w, string(body))
 	default:
-		f.s3(w, r)
+		f.s3(w, r, body)
 	}
 }
 
@@ -98,7 +100,8 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 		return
 	}
 	var in struct {
-		Sql, Id, Name string //nolint:revive // AWS's names
+		Sql, Id, Name string
+		Sqls          []string
 		TableInput    struct{ Name string }
 	}
 	_ = json.Unmarshal(body, &in)
@@ -118,6 +121,10 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 		answer["Database"] = map[string]any{"Name": in.Name}
 	case "ExecuteStatement":
 		answer["Id"] = in.Sql
+		f.define(in.Sql)
+	case "BatchExecuteStatement":
+		answer["Id"] = in.Sqls[0]
+		f.define(in.Sqls[0])
 	case "DescribeStatement":
 		answer["Status"] = "FINISHED"
 		if rows := f.rows(in.Id); len(rows) == 1 && strings.HasPrefix(rows[0], "!") {
@@ -138,6 +145,19 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 		answer = map[string]any{"__type": "ValidationException", "message": "Could not cancel a query that is already in FINISHED state."}
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// define keeps account of external schemas.
+func (f *fakeAWS) define(sql string) {
+	if rows := f.rows(sql); len(rows) == 1 && strings.HasPrefix(rows[0], "!") {
+		return
+	}
+	if rest, ok := strings.CutPrefix(sql, "CREATE EXTERNAL SCHEMA "); ok {
+		f.left["schema "+strings.Fields(rest)[0]] = true
+	}
+	if rest, ok := strings.CutPrefix(sql, "DROP SCHEMA IF EXISTS "); ok {
+		delete(f.left, "schema "+rest)
+	}
 }
 
 func (f *fakeAWS) rows(sql string) []string {
@@ -213,7 +233,7 @@ func s3Operation(r *http.Request) string {
 	return "ListObjectsV2"
 }
 
-func (f *fakeAWS) s3(w http.ResponseWriter, r *http.Request) {
+func (f *fakeAWS) s3(w http.ResponseWriter, r *http.Request, body []byte) {
 	operation := s3Operation(r)
 	f.calls = append(f.calls, operation)
 	key := strings.TrimPrefix(r.URL.Path, "/lake/")
@@ -232,7 +252,7 @@ func (f *fakeAWS) s3(w http.ResponseWriter, r *http.Request) {
 	}
 	switch operation {
 	case "PutObject":
-		f.left["object "+key] = true
+		f.left["object "+key], f.bodies[key] = true, body
 	case "PutObject if absent":
 		fail(refusal{412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"})
 	case "DeleteObject":

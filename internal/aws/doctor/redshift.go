@@ -18,7 +18,7 @@ import (
 // warehouse is the Data API as the examination uses it.
 type warehouse struct {
 	*examination
-	api *redshiftdata.Client
+	client *redshiftdata.Client
 }
 
 // statementError is what went wrong in the warehouse; the API itself succeeds.
@@ -67,7 +67,7 @@ func (w *warehouse) connect(ctx context.Context) bool {
 		w.add(Check{Area: "redshift", Name: action, Status: Passed})
 	}
 	described := w.perform(ctx, grant.UseRedshift, "redshift-data:DescribeStatement", func(ctx context.Context) error {
-		_, err := w.api.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
+		_, err := w.client.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
 		return err
 	})
 	if described == nil {
@@ -79,12 +79,12 @@ func (w *warehouse) connect(ctx context.Context) bool {
 	}
 	// Without a look at the statement it may not have ended; the answer then is one about its state.
 	got := w.perform(ctx, grant.UseRedshift, "redshift-data:GetStatementResult", func(ctx context.Context) error {
-		_, err := w.api.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
+		_, err := w.client.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
 		return err
 	}, "ResourceNotFoundException", "ValidationException")
 	w.optional("redshift-data:CancelStatement", "a statement that takes too long runs on", func() {
 		_ = w.perform(ctx, grant.UseRedshift, "redshift-data:CancelStatement", func(ctx context.Context) error { // the line says it
-			_, err := w.api.CancelStatement(ctx, &redshiftdata.CancelStatementInput{Id: id})
+			_, err := w.client.CancelStatement(ctx, &redshiftdata.CancelStatementInput{Id: id})
 			return err
 		}, "ValidationException", "ResourceNotFoundException", "DatabaseConnectionException")
 	})
@@ -117,7 +117,7 @@ func (w *warehouse) execute(ctx context.Context, sql string) (*string, error) {
 			*field = aws.String(value)
 		}
 	}
-	out, err := w.api.ExecuteStatement(ctx, in)
+	out, err := w.client.ExecuteStatement(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (w *warehouse) wait(ctx context.Context, id *string) (time.Duration, error)
 	ctx, cancel := context.WithTimeout(ctx, patience*w.Timeout)
 	defer cancel()
 	for {
-		d, err := w.api.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
+		d, err := w.client.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
 		if err != nil {
 			return time.Since(began), err
 		}
@@ -161,7 +161,7 @@ func (w *warehouse) query(ctx context.Context, sql string) ([][]string, time.Dur
 	if err != nil {
 		return nil, took, err
 	}
-	out, err := w.api.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
+	out, err := w.client.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
 	if err != nil {
 		return nil, took, err
 	}
