@@ -16,11 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/bucket"
-	"github.com/refract-io/refract/internal/platform/fault"
-	"github.com/refract-io/refract/internal/platform/meta"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -72,7 +69,109 @@ func TestKeysMatchTheGoldenFile(t *testing.T) {
 		fmt.Fprintln(&got, l.OversizeDir()+partName(l.stem(w), 0, JSONLines))
 		fmt.Fprintln(&got, l.ManifestKey(w))
 	}
+	l := Layout{Prefix: "p", Project: 1, Pipeline: "aa"}
+	at := time.Date(2026, 8, 1, 3, 59, 0, 0, time.FixedZone("", -7*60*60))
+	fmt.Fprintln(&got, l.TableDir())
+	for _, hourly := range []bool{true, false} {
+		fmt.Fprintln(&got, l.RawDir(at, hourly)+partName(l.stem(w), 0, JSONLines))
+		fmt.Fprintln(&got, CompleteKey(l.RawDir(at, hourly)))
+	}
+	fmt.Fprintln(&got, l.SchemaKey("events"))
+	l.Table = "sign_up"
+	fmt.Fprintln(&got, l.DayDir(day(t, "2026-08-01"))+partName(l.stem(w), 0, Columnar))
+	fmt.Fprintln(&got, l.DayVersionDir(day(t, "2026-08-01"), w)+partName(l.stem(w), 0, Columnar))
+	fmt.Fprintln(&got, l.OversizeDayDir(day(t, "2026-08-01"))+partName(l.stem(w), 0, JSONLines))
 	golden(t, "keys.txt", got.Bytes())
+}
+
+func TestWhatBelongsToAPipeline(t *testing.T) {
+	w := Window{After: 41, UpTo: 672754}
+	whole := Layout{Prefix: "p", Project: 1, Pipeline: "aa"}
+	one := whole
+	one.Table = "sign_up"
+	d := day(t, "2026-08-01")
+	for name, tt := range map[string]struct {
+		key              string
+		byWhole, byTable bool
+	}{
+		"a day's object":            {one.DayDir(d) + partName(one.stem(w), 0, Columnar), true, true},
+		"a version's":               {one.DayVersionDir(d, w) + partName(one.stem(w), 0, Columnar), true, true},
+		"a snapshot's":              {one.VersionDir(w) + partName(one.stem(w), 0, JSONLines), true, true},
+		"an hour's":                 {whole.RawDir(d.Start(), true) + partName(whole.stem(w), 0, JSONLines), true, false},
+		"the marker of an hour":     {CompleteKey(whole.RawDir(d.Start(), true)), false, false},
+		"a manifest":                {whole.ManifestKey(w), false, false},
+		"rows that were too large":  {one.OversizeDir() + partName(one.stem(w), 0, JSONLines), false, false},
+		"the mapping":               {whole.SchemaKey("events"), false, false},
+		"another pipeline's object": {one.DayDir(d) + "bb-000000000041-000000672754-0000.parquet", false, false},
+		"another project's":         {"p/12/sign_up/aa-000000000041-000000672754-0000.parquet", false, false},
+		"the folder of the table":   {one.TableDir(), false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, tt.byWhole, whole.Owns(tt.key))
+			require.Equal(t, tt.byTable, one.Owns(tt.key))
+			if tt.byWhole {
+				got, ok := one.Window(tt.key)
+				require.True(t, ok)
+				require.Equal(t, w, got)
+			}
+		})
+	}
+}
+
+// TestPoint15NothingButDataIsReadAsData: readers skip what begins with an underscore, and never look outside of a table's folder.
+func TestPoint15NothingButDataIsReadAsData(t *testing.T) {
+	l := Layout{Project: 1, Table: "t", Pipeline: "aa"}
+	for _, key := range []string{l.ManifestKey(Window{}), l.OversizeDir(), l.OversizeDayDir(1)} {
+		require.True(t, strings.HasPrefix(key, "1/_"), key)
+	}
+	require.False(t, strings.HasPrefix(l.SchemaKey("events"), l.TableDir()))
+}
+
+// TestPoint14VersionsLieBesideEachOther: a reader of one never sees the other, and nothing is written in its place.
+func TestPoint14VersionsLieBesideEachOther(t *testing.T) {
+	for _, dir := range []func(w Window) string{events.VersionDir, func(w Window) string { return events.DayVersionDir(7, w) }} {
+		one, two := dir(Window{0, 1}), dir(Window{1, 12})
+		require.False(t, strings.HasPrefix(one, two) || strings.HasPrefix(two, one))
+	}
+}
+
+func TestSweepingADayKeepsItsOtherVersions(t *testing.T) {
+	b, ctx, d := openBucket(t), context.Background(), day(t, "2026-08-01")
+	write := func(w Window, dirs ...string) (keys []string) {
+		wr := NewWriter(ctx, b, events, w, WriterOptions{})
+		for _, dir := range dirs {
+			require.NoError(t, wr.Begin(Folder{Dir: dir}))
+			require.NoError(t, wr.Commit(append(wr.Buffer(), "{}\n"...), 1))
+		}
+		objects, err := wr.Close()
+		require.NoError(t, err)
+		for _, o := range objects {
+			keys = append(keys, o.Key)
+		}
+		return keys
+	}
+	old, now := Window{0, 5}, Window{5, 9}
+	kept := write(old, events.DayVersionDir(d, old), events.OversizeDayDir(d))
+	write(now, events.DayVersionDir(d, now), events.OversizeDayDir(d), events.OversizeDir())
+	require.NoError(t, Abandon(ctx, b, events, now, events.Folders(now, []event.Day{d}, true)))
+	var left []string
+	for o, err := range b.List(ctx, "") {
+		require.NoError(t, err)
+		left = append(left, o.Key)
+	}
+	require.ElementsMatch(t, kept, left)
+}
+
+func TestTotalsCountDaysOfSeveralTables(t *testing.T) {
+	m := &Manifest{Data: []Object{{Table: "a", Day: "2026-08-01", Rows: 1, Bytes: 2}, {Table: "a", Day: "2026-08-02", Rows: 3, Bytes: 4}, {Table: "b", Day: "2026-08-01", Rows: 5, Bytes: 6}}}
+	m.Sum()
+	require.Equal(t, Totals{Rows: 9, Bytes: 12, Objects: 3, Days: 2}, m.Totals)
+	days, err := m.Days()
+	require.NoError(t, err)
+	require.Equal(t, []event.Day{day(t, "2026-08-01"), day(t, "2026-08-02")}, days)
+	m = &Manifest{Data: []Object{{Rows: 1}}}
+	m.Sum()
+	require.Zero(t, m.Totals.Days)
 }
 
 func writeDays(t *testing.T, b bucket.Bucket, l Layout, w Window, o WriterOptions, rows int, days ...string) ([]Object, error) {
@@ -220,242 +319,4 @@ func TestCountingNoticesDamage(t *testing.T) {
 	require.NoError(t, err)
 	_, err = CountRows(ctx, b, "cut.json.gz")
 	require.ErrorContains(t, err, "damaged")
-}
-
-func openCatalog(t *testing.T) *counting {
-	t.Helper()
-	db, err := meta.Open(context.Background(), filepath.Join(t.TempDir(), "meta.db"))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &counting{Catalog: catalog.Open(db)}
-}
-
-// counting counts calls, and before an update or creation does what before says.
-type counting struct {
-	catalog.Catalog
-	calls, updates int
-	before         func()
-}
-
-func (c *counting) interfere() {
-	if do := c.before; do != nil {
-		c.before = nil
-		do()
-	}
-}
-
-func (c *counting) GetTable(ctx context.Context, database, name string) (*catalog.Table, error) {
-	c.calls++
-	return c.Catalog.GetTable(ctx, database, name)
-}
-
-func (c *counting) UpdateTable(ctx context.Context, database string, t catalog.TableInput, versionID string, skipArchive bool) error {
-	c.interfere()
-	c.calls++
-	c.updates++
-	if !skipArchive || versionID == "" {
-		return errors.New("updates send the version and skip the archive")
-	}
-	return c.Catalog.UpdateTable(ctx, database, t, versionID, skipArchive)
-}
-
-func (c *counting) GetPartitions(ctx context.Context, database, table, expression string) ([]*catalog.Partition, error) {
-	c.calls++
-	if len(expression) > 2048 {
-		return nil, catalog.ErrInvalidInput
-	}
-	return c.Catalog.GetPartitions(ctx, database, table, expression)
-}
-
-func (c *counting) BatchCreatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
-	c.interfere()
-	c.calls++
-	return c.Catalog.BatchCreatePartition(ctx, database, table, ps)
-}
-
-func (c *counting) BatchUpdatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
-	c.calls++
-	return c.Catalog.BatchUpdatePartition(ctx, database, table, ps)
-}
-
-func eventTable() Table {
-	return Table{
-		Database: "mixpanel", Name: "mp_master_event", Partitioned: true,
-		Columns: []catalog.Column{{Name: "event_name", Type: "string"}, {Name: "properties", Type: "string", Comment: "JSON text"}, {Name: "time", Type: "bigint"}},
-		Root:    "s3://lake/1/mp_master_event/", Location: "s3://lake/1/mp_master_event/",
-	}
-}
-
-// publishDays publishes partitions that lie in the folders of their days.
-func publishDays(p *Publisher, c catalog.Catalog, t Table, days []event.Day) error {
-	var parts []Partition
-	for _, d := range days {
-		parts = append(parts, Partition{d, t.Location + d.Path() + "/"})
-	}
-	unpartitioned, err := p.PublishPartitions(context.Background(), c, t, parts)
-	if unpartitioned {
-		return errors.New("the table has no partitions")
-	}
-	return err
-}
-
-func newClock() func() time.Time {
-	now := time.Unix(0, 0)
-	return func() time.Time { now = now.Add(2 * time.Minute); return now }
-}
-
-func TestTablesAndPartitionsMatchTheGoldenFile(t *testing.T) {
-	c, ctx := openCatalog(t), context.Background()
-	p := NewPublisher(newClock())
-	require.NoError(t, publishDays(p, c, eventTable(), []event.Day{day(t, "2026-08-01")}))
-	people := Table{
-		Database: "mixpanel", Name: "mp_people_data", Columns: []catalog.Column{{Name: "distinct_id", Type: "string"}},
-		Root: "s3://lake/1/mp_people_data/", Location: "s3://lake/1/mp_people_data/000000000007-aa/",
-	}
-	require.NoError(t, p.PublishVersion(ctx, c, people))
-	event, err := c.GetTable(ctx, "mixpanel", "mp_master_event")
-	require.NoError(t, err)
-	partition, err := c.GetPartition(ctx, "mixpanel", "mp_master_event", []string{"2026-08-01"})
-	require.NoError(t, err)
-	snapshot, err := c.GetTable(ctx, "mixpanel", "mp_people_data")
-	require.NoError(t, err)
-	golden(t, "tables.json", indented(t, []any{event.TableInput, partition.PartitionInput, snapshot.TableInput}))
-}
-
-func TestPublishingCostsAConstantNumberOfCalls(t *testing.T) {
-	c, ctx := openCatalog(t), context.Background()
-	now := time.Unix(0, 0)
-	p := NewPublisher(func() time.Time { return now })
-	var days []event.Day
-	for i := range 250 {
-		days = append(days, day(t, "2026-01-01")+event.Day(i))
-	}
-	require.NoError(t, publishDays(p, c, eventTable(), days))
-	all, err := c.Catalog.GetPartitions(ctx, "mixpanel", "mp_master_event", "")
-	require.NoError(t, err)
-	require.Len(t, all, 250)
-
-	c.calls = 0
-	require.NoError(t, publishDays(p, c, eventTable(), days[:100]))
-	require.Zero(t, c.calls, "all was seen just now")
-	require.NoError(t, publishDays(p, c, eventTable(), append(days[:5:5], days[249]+1)))
-	require.Equal(t, 3, c.calls, "table, partitions, creation")
-	now = now.Add(time.Hour)
-	c.calls = 0
-	require.NoError(t, publishDays(p, c, eventTable(), days[:100]))
-	require.Equal(t, 2, c.calls, "table, partitions")
-	require.Zero(t, c.updates)
-}
-
-func TestWhatUsersAddedStaysAndColumnsOnlyGrowAtTheEnd(t *testing.T) {
-	c, ctx := openCatalog(t), context.Background()
-	p := NewPublisher(newClock())
-	d := []event.Day{day(t, "2026-08-01")}
-	require.NoError(t, publishDays(p, c, eventTable(), d))
-	table, err := c.GetTable(ctx, "mixpanel", "mp_master_event")
-	require.NoError(t, err)
-	in := table.TableInput
-	in.Parameters["numRows"] = "7"
-	in.Description = "ours"
-	in.StorageDescriptor.Columns[0].Comment = "what happened"
-	in.StorageDescriptor.Columns = append(in.StorageDescriptor.Columns, catalog.Column{Name: "Extra", Type: "string"})
-	require.NoError(t, c.Catalog.UpdateTable(ctx, "mixpanel", in, table.VersionID, true))
-
-	wider := eventTable()
-	wider.Columns = append(wider.Columns, catalog.Column{Name: "extra", Type: "string"}, catalog.Column{Name: "time_ms", Type: "bigint"})
-	// Someone else updates the table between our reading and our writing: theirs must survive too.
-	c.before = func() {
-		in.Parameters["owner"] = "bi"
-		require.NoError(t, c.Catalog.UpdateTable(ctx, "mixpanel", in, "", true))
-	}
-	require.NoError(t, publishDays(p, c, wider, []event.Day{d[0] + 1}))
-	require.Equal(t, 2, c.updates, "the first met the other one")
-	table, err = c.GetTable(ctx, "mixpanel", "mp_master_event")
-	require.NoError(t, err)
-	in.StorageDescriptor.Columns = append(in.StorageDescriptor.Columns, catalog.Column{Name: "time_ms", Type: "bigint"})
-	require.Equal(t, in, table.TableInput)
-	partition, err := c.GetPartition(ctx, "mixpanel", "mp_master_event", []string{"2026-08-02"})
-	require.NoError(t, err)
-	require.Equal(t, in.StorageDescriptor.Columns, partition.StorageDescriptor.Columns, "a new partition is a copy of the table")
-}
-
-func TestPartitionsThatExistAreComparedAndPutRight(t *testing.T) {
-	c, ctx := openCatalog(t), context.Background()
-	p := NewPublisher(newClock())
-	table := eventTable()
-	d := day(t, "2026-08-01")
-	require.NoError(t, publishDays(p, c, table, []event.Day{d}))
-	one, err := c.GetPartition(ctx, "mixpanel", table.Name, []string{d.String()})
-	require.NoError(t, err)
-	in := one.PartitionInput
-	in.Parameters = map[string]string{"mine": "1"}
-	in.StorageDescriptor.Location = "s3://elsewhere/"
-	require.NoError(t, c.Catalog.BatchUpdatePartition(ctx, "mixpanel", table.Name, []catalog.PartitionInput{in}))
-	// Another writer makes one of the partitions while we do.
-	c.before = func() {
-		other := in
-		other.Values = []string{(d + 1).String()}
-		require.NoError(t, c.Catalog.BatchCreatePartition(ctx, "mixpanel", table.Name, []catalog.PartitionInput{other}))
-	}
-	require.NoError(t, publishDays(p, c, table, []event.Day{d, d + 1, d + 2}))
-	all, err := c.Catalog.GetPartitions(ctx, "mixpanel", table.Name, "")
-	require.NoError(t, err)
-	require.Len(t, all, 3)
-	for i, got := range all {
-		require.Equal(t, table.Location+(d+event.Day(i)).Path()+"/", got.StorageDescriptor.Location)
-	}
-	require.Equal(t, in.Parameters, all[0].Parameters, "what was added to the partition stays")
-}
-
-func TestATableThatIsNotOursIsRefused(t *testing.T) {
-	c, ctx := openCatalog(t), context.Background()
-	require.NoError(t, publishDays(NewPublisher(newClock()), c, eventTable(), []event.Day{1}))
-	for name, change := range map[string]func(*Table){
-		"s3://lake/1/mp_master_event/, not in": func(t *Table) { t.Root, t.Location = "s3://lake/2/mp_master_event/", "s3://lake/2/mp_master_event/" },
-		"not below":                            func(t *Table) { t.Partitioned, t.Root = false, "s3://lake/1/mp_people_data/" },
-		"partition keys":                       func(t *Table) { t.Partitioned = false },
-	} {
-		table := eventTable()
-		change(&table)
-		_, err := ensureTable(ctx, c, table)
-		require.ErrorContains(t, err, name)
-	}
-}
-
-// governed answers as Lake Formation does: a table that does not exist is denied like one that may not be seen.
-type governed struct {
-	*counting
-	sealedOff bool
-}
-
-func (g governed) GetTable(ctx context.Context, database, name string) (*catalog.Table, error) {
-	t, err := g.counting.GetTable(ctx, database, name)
-	if err != nil || g.sealedOff {
-		return nil, fmt.Errorf("Insufficient Lake Formation permission(s): %w", catalog.ErrAccessDenied)
-	}
-	return t, nil
-}
-
-func (g governed) BatchCreatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
-	if len(ps) == 2 {
-		return &catalog.BatchError{Failed: []catalog.PartitionError{{Values: ps[0].Values, Err: fmt.Errorf("Insufficient Lake Formation permission(s): Required Alter on t: %w", catalog.ErrAccessDenied)}}}
-	}
-	return g.counting.BatchCreatePartition(ctx, database, table, ps)
-}
-
-func TestDeniedAccessToATableThatDoesNotExistIsNoBrokenRole(t *testing.T) {
-	c, ctx := openCatalog(t), context.Background()
-	p := NewPublisher(newClock())
-	require.NoError(t, publishDays(p, governed{c, false}, eventTable(), []event.Day{1}))
-	_, err := c.GetPartition(ctx, "mixpanel", "mp_master_event", []string{"1970-01-02"})
-	require.NoError(t, err)
-	for _, denied := range []error{
-		publishDays(p, governed{c, true}, eventTable(), []event.Day{2}),
-		publishDays(p, governed{c, false}, eventTable(), []event.Day{3, 4}),
-	} {
-		f, ok := errors.AsType[*fault.Error](denied)
-		require.True(t, ok, denied)
-		require.Equal(t, fault.Setup, f.Class)
-		require.Contains(t, f.Hint, "Lake Formation")
-	}
 }

@@ -122,7 +122,7 @@ func partName(stem string, part int, k Kind) string {
 // Owns reports whether a key below the table, or below the project if there is no table, is one of the pipeline's data objects.
 func (l Layout) Owns(key string) bool {
 	below, ok := strings.CutPrefix(key, l.TableDir())
-	return ok && below[0] != '_' && strings.HasPrefix(below[strings.LastIndexByte(below, '/')+1:], l.Pipeline+"-")
+	return ok && !strings.HasPrefix(below, "_") && strings.HasPrefix(below[strings.LastIndexByte(below, '/')+1:], l.Pipeline+"-")
 }
 
 // Window returns the log range in the name of one of the pipeline's objects.
