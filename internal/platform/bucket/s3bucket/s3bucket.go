@@ -9,6 +9,7 @@
 package s3bucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
@@ -102,12 +105,27 @@ func New(cfg aws.Config, o Options) *Bucket {
 		}
 		s.UsePathStyle = o.PathStyle
 		s.Retryer, s.RetryMaxAttempts = retryer(o.Retry), 0
-		if b.aws = isAWS(s.BaseEndpoint); !b.aws {
-			s.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-			s.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		if b.aws = isAWS(s.BaseEndpoint); b.aws {
+			// The SDK's own defaults, unless the environment says otherwise.
+			s.RequestChecksumCalculation = cmp.Or(s.RequestChecksumCalculation, aws.RequestChecksumCalculationWhenSupported)
+			s.ResponseChecksumValidation = cmp.Or(s.ResponseChecksumValidation, aws.ResponseChecksumValidationWhenSupported)
+			return
 		}
+		s.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		s.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		s.APIOptions = append(s.APIOptions, signBodies)
 	})
 	return b
+}
+
+// signBodies has the signature cover the body's digest over TLS too, where the SDK leaves it out: without checksums nothing else would
+// tell the server that a body was damaged.
+func signBodies(stack *middleware.Stack) error {
+	sha256 := &v4.ComputePayloadSHA256{}
+	if _, err := stack.Finalize.Swap(sha256.ID(), sha256); err != nil {
+		return fmt.Errorf("signing bodies: %w", err)
+	}
+	return nil
 }
 
 // isAWS reports whether the endpoint is AWS's: the SDK's own choice, or one of a VPC.
