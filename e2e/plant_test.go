@@ -31,12 +31,15 @@ import (
 type plant struct {
 	t   require.TestingT
 	dir string
-	// wrap makes the bucket that the pipelines see of the local one; config and storeOptions may be changed between close and open.
+	// wrap makes the bucket that the pipelines see of the lake, and glue the catalog of the embedded one. remote is a lake that is not
+	// the plant's own. They, config and store may be changed between close and open.
 	wrap   func(bucket.Bucket) bucket.Bucket
+	glue   func(catalog.Catalog) catalog.Catalog
+	remote bucket.Bucket
 	config pipeline.Config
 	store  store.Options
 
-	local     *bucket.Local
+	lake      bucket.Bucket
 	catalog   *catalog.Embedded
 	db        *meta.DB
 	log       *eventlog.JetStream
@@ -55,6 +58,7 @@ const plantProject = 2195193
 func newPlant(t require.TestingT, dir string) *plant {
 	return &plant{
 		t: t, dir: dir, project: plantProject, wrap: func(b bucket.Bucket) bucket.Bucket { return b },
+		glue: func(c catalog.Catalog) catalog.Catalog { return c },
 		config: pipeline.Config{
 			Owner: "plant", Poll: 20 * time.Millisecond, Backoff: func(int) time.Duration { return 10 * time.Millisecond },
 			FailedPause: 10 * time.Millisecond,
@@ -84,8 +88,10 @@ func (p *plant) open() {
 	opts.DB, opts.Bucket, opts.Projects, opts.Log, opts.Logger, opts.Dir = p.db, segments, projects, p.log, quiet, p.dir
 	p.segments, err = store.Open(ctx, opts)
 	require.NoError(p.t, err)
-	p.local, err = bucket.OpenLocal("lake", filepath.Join(p.dir, "lake"))
-	require.NoError(p.t, err)
+	if p.lake = p.remote; p.lake == nil {
+		p.lake, err = bucket.OpenLocal("lake", filepath.Join(p.dir, "lake"))
+		require.NoError(p.t, err)
+	}
 	p.catalog = catalog.Open(p.db)
 	p.pipelines = pipeline.NewStore(p.db, projects)
 	config := p.config
@@ -112,12 +118,12 @@ func (p *plant) restart() {
 
 // Bucket implements pipeline.Destinations.
 func (p *plant) Bucket(context.Context, *pipeline.Definition) (bucket.Bucket, error) {
-	return p.wrap(p.local), nil
+	return p.wrap(p.lake), nil
 }
 
 // Catalog implements pipeline.Destinations.
 func (p *plant) Catalog(context.Context, *pipeline.Definition) (catalog.Catalog, error) {
-	return p.catalog, nil
+	return p.glue(p.catalog), nil
 }
 
 // create makes a continuous pipeline.
@@ -174,8 +180,8 @@ func (p *plant) table(name string) []string {
 	require.NoError(p.t, err)
 	var rows []string
 	for _, partition := range partitions {
-		prefix := strings.TrimPrefix(partition.StorageDescriptor.Location, p.local.Location(""))
-		for o, err := range p.local.List(ctx, prefix) {
+		prefix := strings.TrimPrefix(partition.StorageDescriptor.Location, p.lake.Location(""))
+		for o, err := range p.lake.List(ctx, prefix) {
 			require.NoError(p.t, err)
 			for _, row := range p.lines(o.Key) {
 				rows = append(rows, partition.Values[0]+" "+row)
@@ -187,7 +193,7 @@ func (p *plant) table(name string) []string {
 }
 
 func (p *plant) lines(key string) []string {
-	body, _, err := p.local.Get(context.Background(), key)
+	body, _, err := p.lake.Get(context.Background(), key)
 	require.NoError(p.t, err)
 	defer body.Close()
 	zip, err := gzip.NewReader(body)
@@ -205,7 +211,7 @@ func (p *plant) requireReconciled(x *pipeline.Pipeline) {
 	require.Equal(p.t, want, p.table(x.Table))
 	now, err := p.pipelines.Get(context.Background(), x.ID)
 	require.NoError(p.t, err)
-	counts, err := pipeline.Verify(context.Background(), p.pipelines, p.local, now, true)
+	counts, err := pipeline.Verify(context.Background(), p.pipelines, p.lake, now, true)
 	require.NoError(p.t, err)
 	require.Empty(p.t, counts.Stray)
 	var rows int64
@@ -215,6 +221,9 @@ func (p *plant) requireReconciled(x *pipeline.Pipeline) {
 		rows += d.Objects
 	}
 	require.EqualValues(p.t, len(want), rows)
+	if p.remote != nil {
+		return
+	}
 	entries, err := os.ReadDir(filepath.Join(p.dir, "lake", ".staging"))
 	require.NoError(p.t, err)
 	require.Empty(p.t, entries, "half-written objects are cleared away")
