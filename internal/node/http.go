@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
 	"github.com/refract-io/refract/internal/export/rawexport"
@@ -37,7 +36,7 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.destinations.byName, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
 	}
 	if n.cfg.Has(config.Worker) {
-		api.AWS = &examiner{n.pipelines, assume.New(assume.Options{})}
+		api.AWS = &examiner{n.pipelines, n.destinations.roles}
 	}
 	// The store's files are what these APIs read, so a process that has them answers.
 	if n.cfg.Has(config.Worker) {
