@@ -1,16 +1,21 @@
 package lake
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
@@ -42,40 +47,104 @@ func hasContent(ctx context.Context, b bucket.Bucket, o *Object) (bool, error) {
 	return hex.EncodeToString(sum.Sum(nil)) == o.SHA256, nil
 }
 
-// CountRows reads an object and counts its rows: lines that end with a line break. Text after the last line break is an error, as
-// is anything but whole gzip members.
-func CountRows(ctx context.Context, b bucket.Bucket, key string) (int64, error) {
-	body, _, err := b.Get(ctx, key)
+// Counts is what an object holds.
+type Counts struct {
+	Rows int64
+	// Values has for each column that was asked for the number of values that are not null.
+	Values []int64
+}
+
+// Count reads the whole of an object and counts its rows and, if columns is not nil, the values of these columns, which are those of
+// its table in order: a Parquet file may lack some at the end. Text after the last line break of JSON lines is an error, as is anything
+// but whole gzip members or pages.
+func Count(ctx context.Context, b bucket.Bucket, key string, columns []string) (*Counts, error) {
+	body, o, err := b.Get(ctx, key)
 	if err != nil {
-		return 0, fmt.Errorf("opening %s: %w", b.Location(key), err)
+		return nil, fmt.Errorf("opening %s: %w", b.Location(key), err)
 	}
 	defer body.Close()
+	if strings.HasSuffix(key, Columnar.suffix) {
+		return countParquet(b.Location(key), body, o.Size, columns)
+	}
 	zip, err := gzip.NewReader(body)
 	if err != nil {
-		return 0, fault.New(fault.Setup, "reading", b.Location(key), err, "it is no object of a pipeline: move it elsewhere")
+		return nil, fault.New(fault.Setup, "reading", b.Location(key), err, "it is no object of a pipeline: move it elsewhere")
 	}
 	defer zip.Close()
-	buf := make([]byte, 64<<10)
-	var rows int64
-	last := byte('\n')
+	return countLines(ctx, b.Location(key), zip, columns)
+}
+
+// countParquet reads a Parquet file, which is read from its end.
+func countParquet(location string, body io.Reader, size int64, columns []string) (_ *Counts, err error) {
+	whole := newSpool(os.TempDir())
+	defer func() { err = errors.Join(err, whole.Close()) }()
+	if n, err := io.Copy(whole, body); err != nil || n != size {
+		return nil, fault.New(fault.Transient, "reading", location, errors.Join(err, fmt.Errorf("%d of %d bytes", n, size)), "")
+	}
+	damaged := func(err error) error {
+		return fault.New(fault.Setup, "reading", location, err, "the object is damaged: export it again")
+	}
+	c, err := parquet.Count(whole.reader(), size)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	counts := &Counts{Rows: c.Rows}
+	if columns != nil {
+		if len(c.Columns) > len(columns) || !slices.Equal(c.Columns, columns[:len(c.Columns)]) {
+			return nil, damaged(fmt.Errorf("its columns are %q, which are not the first of the table's", c.Columns))
+		}
+		counts.Values = append(c.Values, make([]int64, len(columns)-len(c.Columns))...)
+	}
+	return counts, nil
+}
+
+// countLines reads JSON lines. Without columns only line breaks are looked for.
+func countLines(ctx context.Context, location string, in io.Reader, columns []string) (*Counts, error) {
+	damaged := func(err error, hint string) error { return fault.New(fault.Setup, "reading", location, err, hint) }
+	counts := &Counts{}
+	var index map[string]int
+	if columns != nil {
+		counts.Values = make([]int64, len(columns))
+		index = make(map[string]int, len(columns))
+		for i, name := range columns {
+			index[name] = i
+		}
+	}
+	var scanner event.Scanner
+	lines := bufio.NewReaderSize(in, 256<<10)
+	var long []byte // the beginning of a line that is longer than the buffer
 	for {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return nil, err
 		}
-		n, err := zip.Read(buf)
-		if n > 0 {
-			rows += int64(bytes.Count(buf[:n], []byte{'\n'}))
-			last = buf[n-1]
+		line, err := lines.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			long = append(long, line...)
+			continue
+		case errors.Is(err, io.EOF) && len(line)+len(long) == 0:
+			return counts, nil
+		case errors.Is(err, io.EOF):
+			return nil, damaged(io.ErrUnexpectedEOF, "the last line is cut: export it again")
+		case err != nil:
+			return nil, damaged(err, "the object is damaged: export it again")
 		}
-		if err == io.EOF {
-			break
+		if len(long) > 0 {
+			long = append(long, line...)
+			line, long = long, long[:0]
 		}
-		if err != nil {
-			return 0, fault.New(fault.Setup, "reading", b.Location(key), err, "the object is damaged: export it again")
+		counts.Rows++
+		if columns == nil {
+			continue
+		}
+		if _, err := scanner.Object(line[:len(line)-1], 0); err != nil {
+			return nil, damaged(fmt.Errorf("line %d: %w", counts.Rows, err), "the object is damaged: export it again")
+		}
+		for i := range scanner.Members {
+			f := &scanner.Members[i]
+			if column, ok := index[string(f.RawKey(line))]; ok && f.Kind != event.Null {
+				counts.Values[column]++
+			}
 		}
 	}
-	if last != '\n' {
-		return 0, fault.New(fault.Setup, "reading", b.Location(key), io.ErrUnexpectedEOF, "the last line is cut: export it again")
-	}
-	return rows, nil
 }

@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/platform/bucket"
 )
 
@@ -215,9 +217,9 @@ func TestTheManifestMatchesTheGoldenFileAndNamesTheObjects(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, m, back)
 	for _, o := range back.Data {
-		rows, err := CountRows(ctx, b, o.Key)
+		read, err := Count(ctx, b, o.Key, nil)
 		require.NoError(t, err)
-		require.Equal(t, o.Rows, rows)
+		require.Equal(t, &Counts{Rows: o.Rows}, read)
 		same, err := hasContent(ctx, b, &o)
 		require.NoError(t, err)
 		require.True(t, same)
@@ -306,6 +308,71 @@ func TestAFailedUploadEndsTheWriterWithItsError(t *testing.T) {
 	require.ErrorIs(t, err, boom)
 }
 
+// columnarFile is a small Parquet file of two columns, one of which has no value in the first of two row groups.
+func columnarFile(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := parquet.NewWriter(&out, []parquet.Column{{Name: "a", Type: parquet.String}, {Name: "b", Type: parquet.Double}})
+	var g parquet.Group
+	g.AddColumn(parquet.String)
+	for i := range 100 {
+		if i%3 == 0 {
+			g.SetString(0, fmt.Append(nil, "value ", i%10))
+		}
+		g.EndRow()
+	}
+	require.NoError(t, w.WriteGroup(&g))
+	g.Reset()
+	g.AddColumn(parquet.Double)
+	for i := range 10 {
+		g.SetDouble(1, float64(i))
+		g.EndRow()
+	}
+	require.NoError(t, w.WriteGroup(&g))
+	require.NoError(t, w.Close())
+	return out.Bytes()
+}
+
+func TestCountingReadsWhatIsThere(t *testing.T) {
+	b, ctx := openBucket(t), context.Background()
+	put := func(key string, text []byte) {
+		t.Helper()
+		_, err := b.Put(ctx, key, bytes.NewReader(text), int64(len(text)), bucket.PutOptions{})
+		require.NoError(t, err)
+	}
+	var zipped bytes.Buffer
+	zip := gzip.NewWriter(&zipped)
+	_, err := fmt.Fprintf(zip, "{\"a\":\"x\",\"c\":1}\n{}\n{\"c\":null,\"a\":%q}\n", strings.Repeat("long ", 100_000))
+	require.NoError(t, err)
+	require.NoError(t, zip.Close())
+	put("x.json.gz", zipped.Bytes())
+	got, err := Count(ctx, b, "x.json.gz", []string{"a", "b", "c"})
+	require.NoError(t, err)
+	require.Equal(t, &Counts{3, []int64{2, 0, 1}}, got)
+
+	file := columnarFile(t)
+	put("x.parquet", file)
+	got, err = Count(ctx, b, "x.parquet", []string{"a", "b", "c"})
+	require.NoError(t, err)
+	require.Equal(t, &Counts{110, []int64{34, 10, 0}}, got)
+	for _, columns := range [][]string{{"b", "a"}, {"a"}} {
+		_, err = Count(ctx, b, "x.parquet", columns)
+		requireSetup(t, err, "export it again", "not the first of the table's")
+	}
+	for _, cut := range []int{1, 10, len(file) / 2, len(file) - 10} {
+		put("cut.parquet", file[:len(file)-cut])
+		_, err = Count(ctx, b, "cut.parquet", nil)
+		requireSetup(t, err, "export it again", "damaged")
+	}
+	broken := bytes.Clone(file)
+	for i := 30; i < 60; i++ {
+		broken[i] ^= 0x55
+	}
+	put("broken.parquet", broken)
+	_, err = Count(ctx, b, "broken.parquet", nil)
+	requireSetup(t, err, "export it again", "reading column a of row group 0")
+}
+
 func TestCountingNoticesDamage(t *testing.T) {
 	b, ctx := openBucket(t), context.Background()
 	data, err := writeDays(t, b, events, Window{UpTo: 1}, WriterOptions{}, 100, "2026-08-01")
@@ -317,6 +384,6 @@ func TestCountingNoticesDamage(t *testing.T) {
 	body.Close()
 	_, err = b.Put(ctx, "cut.json.gz", bytes.NewReader(text[:len(text)-20]), int64(len(text)-20), bucket.PutOptions{})
 	require.NoError(t, err)
-	_, err = CountRows(ctx, b, "cut.json.gz")
+	_, err = Count(ctx, b, "cut.json.gz", nil)
 	require.ErrorContains(t, err, "damaged")
 }

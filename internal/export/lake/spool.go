@@ -64,7 +64,10 @@ func (s *spool) toFile() error {
 }
 
 // reader returns the bytes from their start.
-func (s *spool) reader() io.ReadSeeker {
+func (s *spool) reader() interface {
+	io.ReadSeeker
+	io.ReaderAt
+} {
 	if s.file == nil {
 		return bytes.NewReader(s.mem.Bytes())
 	}

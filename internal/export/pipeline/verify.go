@@ -84,10 +84,11 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 			delete(there, o.Key)
 			rows := o.Rows
 			if deep {
-				var err error
-				if rows, err = lake.CountRows(ctx, b, o.Key); err != nil {
+				read, err := lake.Count(ctx, b, o.Key, nil)
+				if err != nil {
 					return err
 				}
+				rows = read.Rows
 			}
 			c.Objects += rows
 		}
