@@ -133,16 +133,17 @@ func (b *backend) CreateBucket(_ context.Context, in *s3.CreateBucketInput, _ []
 	if in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket {
 		return notImplemented("Object lock")
 	}
+	name := strings.Clone(*in.Bucket) // the front's texts lie in memory that its next request overwrites
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open[*in.Bucket] != nil {
-		return s3err.GetBucketErr(s3err.ErrBucketAlreadyOwnedByYou, *in.Bucket)
+	if b.open[name] != nil {
+		return s3err.GetBucketErr(s3err.ErrBucketAlreadyOwnedByYou, name)
 	}
-	l, err := bucket.OpenLocal(*in.Bucket, filepath.Join(b.folder, *in.Bucket))
+	l, err := bucket.OpenLocal(name, filepath.Join(b.folder, name))
 	if err != nil {
 		return internal(b.log, err)
 	}
-	return b.add(*in.Bucket, l)
+	return b.add(name, l)
 }
 
 // DeleteBucket removes an empty bucket. The lake stays.

@@ -100,7 +100,6 @@ func (b *backend) choose(u *upload, in *s3.CompleteMultipartUploadInput) ([]*par
 		byNumber[p.Number] = p
 	}
 	named := in.MultipartUpload.Parts
-	var out []*part
 	for i, n := range named {
 		if n.PartNumber == nil || n.ETag == nil {
 			return nil, s3err.GetAPIError(s3err.ErrMalformedXML)
@@ -108,6 +107,9 @@ func (b *backend) choose(u *upload, in *s3.CompleteMultipartUploadInput) ([]*par
 		if i > 0 && *n.PartNumber <= *named[i-1].PartNumber {
 			return nil, s3err.GetAPIError(s3err.ErrInvalidPartOrder)
 		}
+	}
+	var out []*part
+	for i, n := range named {
 		p := byNumber[*n.PartNumber]
 		if p == nil || !vgw.AreEtagsSame(p.ETag, *n.ETag) {
 			return nil, s3err.GetInvalidPartErr(u.id, *n.PartNumber, *n.ETag)

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -135,5 +134,3 @@ func code(t testing.TB, err error) string {
 	return api.ErrorCode()
 }
 
-// ago is a clock that is wrong.
-func ago(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(-d) } }

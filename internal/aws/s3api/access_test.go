@@ -1,0 +1,194 @@
+package s3api_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/stretchr/testify/require"
+
+	"github.com/refract-io/refract/internal/aws/sts"
+)
+
+const (
+	keyPrefix = "arn:aws:kms:" + region + ":" + account + ":key/"
+	inLake    = `"arn:aws:s3:::lake/*"`
+)
+
+// skewed signs with a clock that is wrong.
+type skewed struct {
+	v4.HTTPSigner
+	by time.Duration
+}
+
+func (s skewed) SignHTTP(ctx context.Context, c aws.Credentials, r *http.Request, hash, service, region string, at time.Time, opts ...func(*v4.SignerOptions)) error {
+	return s.HTTPSigner.SignHTTP(ctx, c, r, hash, service, region, at.Add(s.by), opts...)
+}
+
+func TestRequestsThatNobodyKnownSignedAreRefused(t *testing.T) {
+	h := newHouse(t)
+	for name, test := range map[string]struct {
+		credentials aws.Credentials
+		change      func(*s3.Options)
+		want        string
+	}{
+		"an unknown key":       {aws.Credentials{AccessKeyID: "AKIANOBODY", SecretAccessKey: "x"}, nil, "InvalidAccessKeyId"},
+		"a wrong secret":       {aws.Credentials{AccessKeyID: "AKIAadmin", SecretAccessKey: "x"}, nil, "SignatureDoesNotMatch"},
+		"a token nobody gave":  {aws.Credentials{AccessKeyID: "AKIAadmin", SecretAccessKey: "s-admin", SessionToken: "x"}, nil, "InvalidToken"},
+		"a clock that is late": {key("admin"), func(o *s3.Options) { o.HTTPSignerV4 = skewed{v4.NewSigner(), -time.Hour} }, "RequestTimeTooSkewed"},
+		"another region":       {key("admin"), func(o *s3.Options) { o.Region = "us-west-2" }, "AuthorizationHeaderMalformed"},
+		"nobody":               {aws.Credentials{}, func(o *s3.Options) { o.Credentials = aws.AnonymousCredentials{} }, "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			change := test.change
+			if change == nil {
+				change = func(*s3.Options) {}
+			}
+			_, err := h.get(h.client(test.credentials, change), "k")
+			require.Equal(t, test.want, code(t, err))
+		})
+	}
+}
+
+func TestASessionsRequestsAreItsRoles(t *testing.T) {
+	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::485438090326:user/export"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"token"}}}]}`
+	h := newHouse(t,
+		sts.Account{ID: account, Users: []sts.User{admin}, Roles: []sts.Role{{Name: "writer", Trust: trust, Policies: []string{allow(`"s3:PutObject"`, inLake)}}}},
+		sts.Account{ID: vendor, Users: []sts.User{user("export", allow(`"*"`, `"*"`))}},
+	)
+	ctx := t.Context()
+	require.Equal(t, "AccessDenied", code(t, h.put(h.client(key("export")), "k", "x")), "another account's user, whatever its policies say")
+	out, err := awssts.New(awssts.Options{Region: region, BaseEndpoint: &h.url, Credentials: aws.CredentialsProviderFunc(
+		func(context.Context) (aws.Credentials, error) { return key("export"), nil })}).AssumeRole(ctx, &awssts.AssumeRoleInput{
+		RoleArn: aws.String("arn:aws:iam::" + account + ":role/writer"), RoleSessionName: aws.String("run"), ExternalId: aws.String("token"),
+	})
+	require.NoError(t, err)
+	session := aws.Credentials{AccessKeyID: *out.Credentials.AccessKeyId, SecretAccessKey: *out.Credentials.SecretAccessKey, SessionToken: *out.Credentials.SessionToken}
+	require.NoError(t, h.put(h.client(session), "k", "x"))
+	_, err = h.get(h.client(session), "k")
+	require.Equal(t, "AccessDenied", code(t, err))
+	require.ErrorContains(t, err, "User: arn:aws:sts::"+account+":assumed-role/writer/run is not authorized to perform: s3:GetObject on resource")
+	without := session
+	without.SessionToken = ""
+	require.Equal(t, "InvalidToken", code(t, h.put(h.client(without), "k", "x")))
+}
+
+func TestPoliciesDecideByActionResourceAndPrefix(t *testing.T) {
+	list := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::lake","Condition":{"StringLike":{"s3:prefix":["events/*"]}}}]}`
+	deny := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},{"Effect":"Deny","Action":"s3:DeleteObject","Resource":"arn:aws:s3:::lake/keep/*"}]}`
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{
+		admin, user("lister", list), user("keeper", deny), user("folder", allow(`"s3:PutObject","s3:GetObject","s3:DeleteObject"`, `"arn:aws:s3:::lake/events/*"`)),
+		user("reader", allow(`"s3:GetObject"`, inLake)), user("copier", allow(`"s3:PutObject"`, inLake)),
+	}})
+	ctx := t.Context()
+	for _, k := range []string{"events/a", "keep/a", "other"} {
+		require.NoError(t, h.put(h.client(key("admin")), k, "x"))
+	}
+	lister := h.client(key("lister"))
+	for prefix, allowed := range map[string]bool{"events/": true, "events/2026": true, "events": false, "": false, "other": false} {
+		_, err := lister.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(lake), Prefix: &prefix})
+		if allowed {
+			require.NoError(t, err, prefix)
+		} else {
+			require.Equal(t, "AccessDenied", code(t, err), prefix)
+		}
+	}
+	_, err := lister.ListBuckets(ctx, nil)
+	require.Equal(t, "AccessDenied", code(t, err))
+	_, err = lister.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: aws.String(lake)})
+	require.Equal(t, "AccessDenied", code(t, err))
+	_, err = lister.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: aws.String(lake)})
+	require.Equal(t, "AccessDenied", code(t, err))
+
+	folder := h.client(key("folder"))
+	require.NoError(t, h.put(folder, "events/b", "x"))
+	require.Equal(t, "AccessDenied", code(t, h.put(folder, "other", "x")))
+	require.Equal(t, "AccessDenied", code(t, h.put(folder, "events-2/b", "x")))
+
+	out, err := h.client(key("keeper")).DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: aws.String(lake), Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: aws.String("keep/a")}, {Key: aws.String("other")}}}})
+	require.NoError(t, err)
+	require.Len(t, out.Deleted, 1)
+	require.Len(t, out.Errors, 1)
+	require.Equal(t, "AccessDenied", *out.Errors[0].Code)
+	require.Equal(t, "keep/a", *out.Errors[0].Key)
+
+	_, err = h.client(key("copier")).CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(lake), Key: aws.String("copy"), CopySource: aws.String("lake/keep/a")})
+	require.Equal(t, "AccessDenied", code(t, err), "a copy reads its source")
+	_, err = h.client(key("reader")).CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(lake), Key: aws.String("copy"), CopySource: aws.String("lake/keep/a")})
+	require.Equal(t, "AccessDenied", code(t, err))
+}
+
+func TestSSEKMSNeedsRightsOnTheKey(t *testing.T) {
+	s3All := allow(`"s3:*"`, `"*"`)
+	kms := func(actions string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[` + actions + `],"Resource":"` + keyPrefix + `*","Condition":{` +
+			`"StringEquals":{"kms:ViaService":"s3.` + region + `.amazonaws.com"},"StringLike":{"kms:EncryptionContext:aws:s3:arn":["arn:aws:s3:::lake","arn:aws:s3:::lake/events/*"]}}}]}`
+	}
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{
+		admin, user("none", s3All), user("both", s3All, kms(`"kms:GenerateDataKey","kms:Decrypt"`)), user("write", s3All, kms(`"kms:GenerateDataKey"`)),
+	}})
+	ctx := t.Context()
+	put := func(name, k string, change ...func(*s3.PutObjectInput)) (*s3.PutObjectOutput, error) {
+		in := &s3.PutObjectInput{Bucket: aws.String(lake), Key: &k, Body: strings.NewReader("x"), ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSKeyId: aws.String("alias/lake")}
+		for _, c := range change {
+			c(in)
+		}
+		return h.client(key(name)).PutObject(ctx, in)
+	}
+	out, err := put("both", "events/a")
+	require.NoError(t, err)
+	require.Equal(t, types.ServerSideEncryptionAwsKms, out.ServerSideEncryption)
+	require.True(t, strings.HasPrefix(*out.SSEKMSKeyId, keyPrefix), "the key's ARN answers its alias")
+	head, err := h.client(key("both")).HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(lake), Key: aws.String("events/a")})
+	require.NoError(t, err)
+	require.Equal(t, out.SSEKMSKeyId, head.SSEKMSKeyId)
+	_, err = h.get(h.client(key("both")), "events/a")
+	require.NoError(t, err)
+	_, err = h.get(h.client(key("write")), "events/a")
+	require.Equal(t, "AccessDenied", code(t, err))
+	require.ErrorContains(t, err, "kms:Decrypt")
+	_, err = put("none", "events/a")
+	require.Equal(t, "AccessDenied", code(t, err))
+	require.ErrorContains(t, err, "kms:GenerateDataKey")
+	_, err = put("both", "other/a")
+	require.Equal(t, "AccessDenied", code(t, err), "the encryption context is the object's ARN")
+	_, err = put("both", "other/a", func(in *s3.PutObjectInput) { in.BucketKeyEnabled = aws.Bool(true) })
+	require.NoError(t, err, "with a bucket key it is the bucket's")
+	_, err = put("none", "events/b", func(in *s3.PutObjectInput) { in.SSEKMSKeyId = nil })
+	require.NoError(t, err, "the default key is everybody's")
+	_, err = put("admin", "events/b", func(in *s3.PutObjectInput) { in.SSEKMSKeyId = aws.String("alias/off") })
+	require.Equal(t, "KMS.DisabledException", code(t, err))
+	_, err = put("admin", "events/b", func(in *s3.PutObjectInput) { in.SSEKMSKeyId = aws.String("alias/nothing") })
+	require.Equal(t, "KMS.NotFoundException", code(t, err))
+
+	// An upload of parts needs both: "kms:Decrypt" too (Multipart upload API and permissions).
+	created, err := h.client(key("write")).CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket: aws.String(lake), Key: aws.String("events/parts"), ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSKeyId: aws.String("alias/lake"),
+	})
+	require.NoError(t, err)
+	part := &s3.UploadPartInput{Bucket: aws.String(lake), Key: aws.String("events/parts"), UploadId: created.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader("x")}
+	_, err = h.client(key("write")).UploadPart(ctx, part)
+	require.Equal(t, "AccessDenied", code(t, err))
+	part.Body = strings.NewReader("x")
+	uploaded, err := h.client(key("both")).UploadPart(ctx, part)
+	require.NoError(t, err)
+	_, err = h.client(key("both")).CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: aws.String(lake), Key: aws.String("events/parts"), UploadId: created.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: uploaded.ETag}}}})
+	require.NoError(t, err)
+	_, err = put("admin", "c", func(in *s3.PutObjectInput) {
+		in.ServerSideEncryption, in.SSEKMSKeyId = types.ServerSideEncryptionAes256, nil
+	})
+	require.NoError(t, err)
+	_, err = put("admin", "c", func(in *s3.PutObjectInput) {
+		in.SSECustomerAlgorithm, in.SSECustomerKey = aws.String("AES256"), aws.String(strings.Repeat("x", 32))
+		in.ServerSideEncryption, in.SSEKMSKeyId = "", nil
+	})
+	require.Error(t, err)
+}
