@@ -133,4 +133,3 @@ func code(t testing.TB, err error) string {
 	require.ErrorAs(t, err, &api)
 	return api.ErrorCode()
 }
-
