@@ -1,13 +1,14 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
-	"github.com/refract-io/refract/internal/export/where"
+	"github.com/refract-io/refract/internal/export/selection"
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
@@ -19,9 +20,6 @@ const (
 	eventInterval   = time.Second
 	rewriteInterval = time.Minute
 )
-
-// maxNames is how many events or properties a selection may name.
-const maxNames = 10_000
 
 // trialDays is how long a trial goes (Mixpanel, pipelines API, parameter trial).
 const trialDays = 30
@@ -125,7 +123,7 @@ func (s *Spec) checkKind() error {
 		return refusal("table", "%q: use 1 to 127 lower-case letters, digits and underscores", s.Table)
 	case s.Trial && (s.Sync || s.SchemaType == Multischema || s.Frequency != Daily):
 		return refusal("trial", "a trial is daily, monoschema and without sync")
-	case s.Trial && !s.Selection.empty():
+	case s.Trial && !s.Selection.All():
 		return refusal("trial", "a trial exports all events: leave the selection out")
 	}
 	return nil
@@ -227,26 +225,15 @@ func (s *Spec) checkRedshift() error {
 }
 
 func (s *Spec) checkSelection() error {
-	c := &s.Selection
-	switch {
-	case c.empty():
+	if s.Selection.All() {
 		return nil
-	case s.Source != Events:
-		return refusal("events", "only events can be selected")
-	case len(c.Events) > 0 && len(c.ExcludeEvents) > 0:
-		return refusal("exclude_events", "name the events to export or those to leave out, not both")
-	case len(c.Properties) > 0 && len(c.ExcludeProperties) > 0:
-		return refusal("exclude_properties", "name the properties to export or those to leave out, not both")
-	case max(len(c.Events), len(c.ExcludeEvents), len(c.Properties), len(c.ExcludeProperties)) > maxNames:
-		return refusal("events", "at most %d names", maxNames)
-	case c.Where != "":
-		if _, err := where.Compile(c.Where); err != nil {
-			return refusal("where", "%w", err)
-		}
 	}
-	return nil
-}
-
-func (c *Selection) empty() bool {
-	return len(c.Events)+len(c.ExcludeEvents)+len(c.Properties)+len(c.ExcludeProperties) == 0 && c.Where == ""
+	if s.Source != Events {
+		return refusal("events", "only events can be selected")
+	}
+	_, err := selection.Compile(&s.Selection)
+	if wrong, ok := errors.AsType[*selection.FieldError](err); ok {
+		return refusal(wrong.Field, "%w", wrong.Err)
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/selection"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 )
 
@@ -94,18 +95,8 @@ type Spec struct {
 	Milliseconds bool `json:"milliseconds,omitempty"`
 }
 
-// Selection narrows down events and their properties. Names are the original ones. Empty fields select everything.
-type Selection struct {
-	// Events are the names of the events to export, ExcludeEvents of those to leave out; at most one of the two is set.
-	Events        []string `json:"events,omitempty"`
-	ExcludeEvents []string `json:"exclude_events,omitempty"`
-	// Where is a segmentation expression (package where) that events must match. user[...] looks at profiles as of the run.
-	Where string `json:"where,omitempty"`
-	// Properties are the names of the properties to export, ExcludeProperties of those to leave out; at most one of the two is set.
-	// What ingestion lifts out of the properties (time, ids) is always exported.
-	Properties        []string `json:"properties,omitempty"`
-	ExcludeProperties []string `json:"exclude_properties,omitempty"`
-}
+// Selection narrows down events and their properties.
+type Selection = selection.Selection
 
 // S3 is where objects go, and how to get there. Without Region, Role and Endpoint it is the installation's own lake.
 type S3 struct {

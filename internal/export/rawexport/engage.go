@@ -74,6 +74,13 @@ func (s *server) parseEngage(form url.Values, project int64) (*engageQuery, erro
 	return q, nil
 }
 
+func condition(text string) (*where.Expr, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return where.Compile(text)
+}
+
 func (s *server) engage(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := readForm(r); err != nil {

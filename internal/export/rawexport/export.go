@@ -10,8 +10,8 @@ import (
 	"strconv"
 
 	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/selection"
 	"github.com/refract-io/refract/internal/export/transform"
-	"github.com/refract-io/refract/internal/export/where"
 	"github.com/refract-io/refract/internal/intake/store"
 )
 
@@ -28,13 +28,13 @@ var errEnough = errors.New("enough")
 // exportQuery is what an export asks for.
 type exportQuery struct {
 	first, last  event.Day
-	limit        int                 // 0 for none
-	names        map[string]struct{} // nil for all
-	where        *where.Expr         // nil for all
+	limit        int // 0 for none
+	selection    *selection.Rule
+	nothing      bool // is selected
 	milliseconds bool
 }
 
-// parseExport reads the parameters. Its errors are *refusal or *where.Error.
+// parseExport reads the parameters. Its errors are *refusal or wrap *where.Error.
 func parseExport(params url.Values, today event.Day) (*exportQuery, error) {
 	q := &exportQuery{}
 	var err error
@@ -61,22 +61,19 @@ func parseExport(params url.Values, today event.Day) (*exportQuery, error) {
 			return nil, bad("limit is invalid: must be a number from 1 to %d", maxEvents)
 		}
 	}
+	chosen := selection.Selection{Where: params.Get("where")}
 	if text := params.Get("event"); text != "" {
-		names, err := texts("event", text)
-		if err != nil {
+		if chosen.Events, err = texts("event", text); err != nil {
 			return nil, err
 		}
-		q.names = map[string]struct{}{}
-		for _, name := range names {
-			q.names[name] = struct{}{}
-		}
+		q.nothing = len(chosen.Events) == 0
 	}
 	if text := params.Get("time_in_ms"); text != "" {
 		if q.milliseconds, err = strconv.ParseBool(text); err != nil {
 			return nil, bad("time_in_ms is invalid: must be true or false")
 		}
 	}
-	q.where, err = condition(params.Get("where"))
+	q.selection, err = selection.Compile(&chosen)
 	return q, err
 }
 
@@ -86,13 +83,6 @@ func texts(name, value string) (all []string, err error) {
 		return nil, bad("%s is invalid: must be a JSON array of strings, such as [\"a\",\"b\"]", name)
 	}
 	return all, nil
-}
-
-func condition(text string) (*where.Expr, error) {
-	if text == "" {
-		return nil, nil
-	}
-	return where.Compile(text)
 }
 
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
@@ -144,36 +134,26 @@ func (s *server) writeEvents(ctx context.Context, b *body, project int64, q *exp
 		return fmt.Errorf("looking for what is sealed: %w", err)
 	}
 	// No event is older than event.MinTime, and a window's last day 0 would mean no bound.
-	if sealed == 0 || q.last < event.DayOf(event.MinTime) {
+	if sealed == 0 || q.nothing || q.last < event.DayOf(event.MinTime) {
 		return nil
 	}
-	var users users
-	if q.where != nil {
-		if users, err = s.users(ctx, project, sealed, q.where.UserProperties()); err != nil {
-			return err
-		}
+	selector, err := q.selection.Open(ctx, s.Reader, project, sealed)
+	if errors.Is(err, selection.ErrTooManyUsers) {
+		return bad("where is invalid: %v", selection.ErrTooManyUsers)
 	}
-	var (
-		record  event.Record
-		view    where.View
-		written int
-	)
+	if err != nil {
+		return err
+	}
+	written := 0
 	window := store.Window{Project: project, Kind: event.KindEvent, UpTo: sealed, FirstDay: q.first, LastDay: q.last}
 	err = s.Reader.Scan(ctx, window, func(batch *store.Batch) error {
 		for i := range batch.Len {
-			if q.names != nil {
-				if _, ok := q.names[string(batch.Name.At(i))]; !ok {
-					continue
-				}
+			ok, err := selector.Match(batch, i)
+			if err != nil {
+				return err
 			}
-			if q.where != nil {
-				batch.Record(event.KindEvent, i, &record)
-				view.Event(&record, users[string(record.DistinctID)])
-				if ok, err := q.where.Match(&view); err != nil {
-					return err
-				} else if !ok {
-					continue
-				}
+			if !ok {
+				continue
 			}
 			b.pending = transform.AppendRawEvent(b.pending, batch, i, q.milliseconds)
 			if err := b.sendLarge(); err != nil {

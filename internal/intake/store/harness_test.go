@@ -312,9 +312,9 @@ func byDayAndPlace(a, b placed) int {
 
 // within returns the wanted records of a window, by day, position and index.
 func (w *world) within(window Window) (want []placed) {
-	first, last := window.days()
 	for _, p := range w.want[group{window.Project, window.Kind}] {
-		if p.position > window.After && p.position <= window.UpTo && p.record.Day() >= first && p.record.Day() <= last {
+		inDays := (window.FirstDay == 0 || p.record.Day() >= window.FirstDay) && (window.LastDay == 0 || p.record.Day() <= window.LastDay)
+		if p.position > window.After && p.position <= window.UpTo && inDays {
 			want = append(want, p)
 		}
 	}

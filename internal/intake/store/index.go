@@ -24,10 +24,14 @@ const (
 
 // days returns the window's days as bounds that always hold.
 func (w Window) days() (first, last event.Day) {
-	if w.LastDay == 0 {
-		return math.MinInt32, math.MaxInt32
+	first, last = w.FirstDay, w.LastDay
+	if first == 0 {
+		first = math.MinInt32
 	}
-	return w.FirstDay, w.LastDay
+	if last == 0 {
+		last = math.MaxInt32
+	}
+	return first, last
 }
 
 // Segments implements Reader. Of each segment it returns all days, not only the window's.

@@ -52,8 +52,11 @@ type Text = segment.Text
 // Batch is some rows of one event day, as columns.
 type Batch = segment.Batch
 
+// Filtered selects rows of batches.
+type Filtered = segment.Filtered
+
 // Window is what a reader asks for: one project's records of one kind in the log range (After, UpTo], narrowed to the event days
-// [FirstDay, LastDay]. A zero LastDay means no bound on days.
+// [FirstDay, LastDay], of which a zero one means no bound.
 type Window struct {
 	Project  int64
 	Kind     event.Kind

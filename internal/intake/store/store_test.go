@@ -156,6 +156,8 @@ func (w *world) check() {
 				{UpTo: sealed},
 				{After: sealed / 3, UpTo: sealed / 2},
 				{UpTo: sealed, FirstDay: 19_998, LastDay: 19_999},
+				{UpTo: sealed, FirstDay: 19_999},
+				{UpTo: sealed, LastDay: 19_998},
 			} {
 				window.Project, window.Kind = projectID, kind
 				got := w.scan(window)

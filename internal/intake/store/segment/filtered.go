@@ -1,58 +1,59 @@
 package segment
 
-// Filtered selects the rows of batches that lie in a log range, as a reader needs when its window ends inside a segment. It is
-// reused from batch to batch.
+// Filtered selects rows of batches. It is reused from batch to batch.
 type Filtered struct {
-	rows Batch
+	rows   Batch
+	chosen []int
 }
 
-// Select returns the rows of b with after < position <= upTo: b itself if those are all, otherwise copies that are valid until
-// the next call. It keeps the columns that b has, Position among them.
+// Select returns the rows of b with after < position <= upTo, as a reader needs them when its window ends inside a segment: b itself if
+// those are all, otherwise copies as Take makes them. b has the column Position.
 func (f *Filtered) Select(b *Batch, after, upTo uint64) *Batch {
-	n := 0
-	for _, p := range b.Position {
+	f.chosen = f.chosen[:0]
+	for i, p := range b.Position {
 		if p > after && p <= upTo {
-			n++
+			f.chosen = append(f.chosen, i)
 		}
 	}
-	if n == b.Len {
+	return f.Take(b, f.chosen)
+}
+
+// Take returns the rows of b with the ascending indices: b itself if those are all, otherwise copies that are valid until the next call.
+// It keeps the columns that b has.
+func (f *Filtered) Take(b *Batch, rows []int) *Batch {
+	if len(rows) == b.Len {
 		return b
 	}
 	to := &f.rows
-	to.Day, to.Len = b.Day, n
-	keep := func(i int) bool { return b.Position[i] > after && b.Position[i] <= upTo }
-	selectTexts := func(to, from *Text) {
+	to.Day, to.Len = b.Day, len(rows)
+	takeTexts := func(to, from *Text) {
 		if from.Offsets == nil {
 			*to = Text{}
 			return
 		}
 		to.Offsets, to.Data = append(to.Offsets[:0], 0), to.Data[:0]
-		for i := range b.Len {
-			if keep(i) {
-				to.Data = append(to.Data, from.At(i)...)
-				to.Offsets = append(to.Offsets, uint32(len(to.Data)))
-			}
+		for _, i := range rows {
+			to.Data = append(to.Data, from.At(i)...)
+			to.Offsets = append(to.Offsets, uint32(len(to.Data)))
 		}
 	}
-	to.Index = selectNumbers(to.Index, b.Index, keep)
-	to.Received = selectNumbers(to.Received, b.Received, keep)
-	to.Time = selectNumbers(to.Time, b.Time, keep)
+	to.Index = takeNumbers(to.Index, b.Index, rows)
+	to.Received = takeNumbers(to.Received, b.Received, rows)
+	to.Time = takeNumbers(to.Time, b.Time, rows)
+	to.Position = takeNumbers(to.Position, b.Position, rows)
 	for t := range numTexts {
-		selectTexts(to.text(t), b.text(t))
+		takeTexts(to.text(t), b.text(t))
 	}
-	to.Position = selectNumbers(to.Position, b.Position, keep)
 	return to
 }
 
-func selectNumbers[T any](to, from []T, keep func(int) bool) []T {
+func takeNumbers[T any](to, from []T, rows []int) []T {
 	if from == nil {
 		return nil
 	}
 	to = to[:0]
-	for i, v := range from {
-		if keep(i) {
-			to = append(to, v)
-		}
+	for _, i := range rows {
+		to = append(to, from[i])
 	}
 	return to
 }
