@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -12,38 +13,72 @@ import (
 	"github.com/refract-io/refract/internal/query/engine"
 )
 
-// sqlCounter counts rows by SQL over a connection like any user's.
+// sqlCounter counts rows and values by SQL over a connection like any user's.
 type sqlCounter struct {
 	engine            *engine.Engine
 	address, password string
 }
 
 // CountByPath implements verify.SQL.
-func (s sqlCounter) CountByPath(ctx context.Context, database, table string) (counts map[string]int64, err error) {
+func (s sqlCounter) CountByPath(ctx context.Context, database, table string) (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := s.query(ctx, database, table, `"$path", count(*)`, ` GROUP BY 1`, func(rows pgx.Rows) error {
+		var path string
+		var n int64
+		_, err := pgx.ForEachRow(rows, []any{&path, &n}, func() error {
+			counts[path] = n
+			return nil
+		})
+		return err
+	})
+	return counts, err
+}
+
+// countedColumns is how many columns are counted by one query.
+const countedColumns = 500
+
+// CountValues implements verify.SQL.
+func (s sqlCounter) CountValues(ctx context.Context, database, table string, columns []string) ([]int64, error) {
+	values := make([]int64, 0, len(columns))
+	for part := range slices.Chunk(columns, countedColumns) {
+		counts := make([]string, len(part))
+		targets := make([]any, len(part))
+		numbers := make([]int64, len(part))
+		for i, name := range part {
+			counts[i], targets[i] = `count(`+pgx.Identifier{name}.Sanitize()+`)`, &numbers[i]
+		}
+		err := s.query(ctx, database, table, strings.Join(counts, ", "), "", func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, targets, func() error { return nil })
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, numbers...)
+	}
+	return values, nil
+}
+
+// query selects from a catalog table.
+func (s sqlCounter) query(ctx context.Context, database, table, what, more string, read func(pgx.Rows) error) (err error) {
 	schema, err := s.schemaOf(ctx, database)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(sqlAdmin, s.password), Host: s.address, Path: "/" + sqlDatabase}
 	conn, err := pgx.Connect(ctx, u.String())
 	if err != nil {
-		return nil, fmt.Errorf("connecting to count rows: %w", errors.New(strings.ReplaceAll(err.Error(), s.password, "***")))
+		return fmt.Errorf("connecting to count rows: %w", errors.New(strings.ReplaceAll(err.Error(), s.password, "***")))
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	rows, err := conn.Query(ctx, `SELECT "$path", count(*) FROM `+pgx.Identifier{schema, table}.Sanitize()+` GROUP BY 1`)
+	rows, err := conn.Query(ctx, `SELECT `+what+` FROM `+pgx.Identifier{schema, table}.Sanitize()+more)
+	if err == nil {
+		err = read(rows)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("counting the rows of %s.%s: %w", schema, table, err)
+		return fmt.Errorf("counting in %s.%s: %w", schema, table, err)
 	}
-	counts = map[string]int64{}
-	var path string
-	var n int64
-	if _, err := pgx.ForEachRow(rows, []any{&path, &n}, func() error {
-		counts[path] = n
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("counting the rows of %s.%s: %w", schema, table, err)
-	}
-	return counts, nil
+	return nil
 }
 
 // schemaOf returns the external schema that shows the catalog database.

@@ -3,12 +3,9 @@ package verify
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/pipeline"
-	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/intake/quarantine"
 	"github.com/refract-io/refract/internal/intake/store"
 	"github.com/refract-io/refract/internal/platform/bucket"
@@ -25,6 +22,8 @@ type Store interface {
 type SQL interface {
 	// CountByPath returns the number of rows of the catalog table for each object that they come from, by its s3:// location.
 	CountByPath(ctx context.Context, database, table string) (map[string]int64, error)
+	// CountValues returns for each of the columns the number of rows of the catalog table in which it is not null.
+	CountValues(ctx context.Context, database, table string, columns []string) ([]int64, error)
 }
 
 // Quarantine tells its durable counts.
@@ -36,7 +35,7 @@ type Quarantine interface {
 type Verifier struct {
 	Store      Store
 	Pipelines  *pipeline.Store
-	Bucket     func(name string) (bucket.Bucket, error)
+	Bucket     func(ctx context.Context, d *pipeline.Definition) (bucket.Bucket, error)
 	SQL        SQL
 	Quarantine Quarantine
 }
@@ -127,89 +126,4 @@ func total(days map[event.Day]int64) (n int64) {
 		n += c
 	}
 	return n
-}
-
-// pipeline follows one pipeline's rows from the store to SQL.
-func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section, error) {
-	b, err := v.Bucket(p.S3.Bucket)
-	if err != nil {
-		return nil, err
-	}
-	for try := 0; ; try++ {
-		counts, err := pipeline.Verify(ctx, v.Pipelines, b, p, true)
-		if err != nil {
-			return nil, err
-		}
-		var inSQL map[string]int64
-		if len(counts.Keys) > 0 { // there is no table before there are rows
-			if inSQL, err = v.SQL.CountByPath(ctx, p.Glue.Database, p.Table); err != nil {
-				return nil, err
-			}
-		}
-		after, err := v.Pipelines.Get(ctx, p.ID)
-		if err != nil {
-			return nil, err
-		}
-		if after.Published != counts.Published && try < maxTries {
-			continue // what SQL saw may be newer than what was counted
-		}
-		expected, err := v.expected(ctx, p, counts.Published)
-		if err != nil {
-			return nil, err
-		}
-		return section(p, b, expected, counts, inSQL), nil
-	}
-}
-
-// expected counts the rows that the pipeline must have exported up to the position: per event day, or under day 0 for a snapshot.
-func (v *Verifier) expected(ctx context.Context, p *pipeline.Pipeline, upTo eventlog.Position) (map[event.Day]int64, error) {
-	var n int64
-	count := func(_, _ []byte) error {
-		n++
-		return nil
-	}
-	var err error
-	switch p.Source {
-	case pipeline.People:
-		err = v.Store.ScanProfiles(ctx, p.Project, upTo, count)
-	case pipeline.Identities:
-		err = v.Store.ScanIdentities(ctx, p.Project, upTo, count)
-	default:
-		return v.stored(ctx, store.Window{Project: p.Project, Kind: event.KindEvent, UpTo: upTo, FirstDay: p.From, LastDay: p.To})
-	}
-	return map[event.Day]int64{0: n}, err
-}
-
-func section(p *pipeline.Pipeline, b bucket.Bucket, expected map[event.Day]int64, counts *pipeline.Counts, inSQL map[string]int64) *Section {
-	s := &Section{Pipeline: p.Name, Position: uint64(counts.Published), Lines: []Line{}}
-	bySQL := map[event.Day]int64{}
-	for key, day := range counts.Keys {
-		bySQL[day] += inSQL[b.Location(key)]
-	}
-	exported := map[event.Day]pipeline.DayCount{}
-	days := make([]event.Day, 0, len(expected))
-	for _, c := range counts.Days {
-		exported[c.Day] = c
-		days = append(days, c.Day)
-	}
-	for day := range expected {
-		if _, known := exported[day]; !known {
-			days = append(days, day)
-		}
-	}
-	slices.Sort(days)
-	for _, day := range days {
-		what := day.String()
-		if p.Source.Snapshot() {
-			what = "snapshot"
-		}
-		c := exported[day]
-		s.Lines = append(s.Lines, line(what, Count{"stored", expected[day]}, Count{"exported", c.Runs}, Count{"in manifests", c.Manifests},
-			Count{"rows in objects", c.Objects}, Count{"counted by SQL", bySQL[day]}))
-	}
-	if len(counts.Stray) > 0 {
-		s.Lines = append(s.Lines, line(fmt.Sprintf("objects that no run wrote (%s)", strings.Join(counts.Stray[:min(3, len(counts.Stray))], ", ")),
-			Count{"expected", 0}, Count{"found", int64(len(counts.Stray))}))
-	}
-	return s
 }

@@ -24,50 +24,68 @@ func lake(t *testing.T) bucket.Bucket {
 	return b
 }
 
-// exact is a pipeline of two days in three objects, with the same counts everywhere.
-func exact(t *testing.T) (map[event.Day]int64, *pipeline.Counts, map[string]int64) {
-	one, two := day(t, "2026-05-01"), day(t, "2026-05-02")
-	return map[event.Day]int64{one: 3, two: 5},
-		&pipeline.Counts{
+// exact is a pipeline of two days in three objects and one column, with the same counts everywhere.
+func exact(t *testing.T) *evidence {
+	at := func(s string) pipeline.Place { return pipeline.Place{Day: day(t, s)} }
+	one, two := at("2026-05-01"), at("2026-05-02")
+	p := &pipeline.Pipeline{}
+	p.ID, p.Name, p.Project, p.Source, p.Type, p.Table = "p1", "events-1", 1, pipeline.Events, pipeline.TypeJSON, "t"
+	p.Glue.Use = true
+	object := func(name string) string { return "1/t/" + name }
+	return &evidence{
+		p: p, bucket: lake(t),
+		expected: map[pipeline.Place]*pipeline.Expected{one: {Rows: 3, Values: []int64{2}}, two: {Rows: 5}},
+		counts: &pipeline.Counts{
 			Published: 9,
-			Days:      []pipeline.DayCount{{Day: one, Runs: 3, Manifests: 3, Objects: 3}, {Day: two, Runs: 5, Manifests: 5, Objects: 5}},
-			Keys:      map[string]event.Day{"t/a": one, "t/b": two, "t/c": two},
+			Days: []pipeline.DayCount{
+				{Place: one, Runs: 3, Manifests: 3, Objects: 3, RunValues: []int64{2}, ManifestValues: []int64{2}, ObjectValues: []int64{2}},
+				{Place: two, Runs: 5, Manifests: 5, Objects: 5},
+			},
+			Keys: map[string]pipeline.Place{object("a"): one, object("b"): two, object("c"): two},
 		},
-		map[string]int64{"s3://lake/t/a": 3, "s3://lake/t/b": 4, "s3://lake/t/c": 1}
+		schema: []pipeline.SchemaTable{{Name: "t", Columns: []pipeline.SchemaColumn{{Name: "city"}}}},
+		sql: map[string]*tableCounts{"t": {
+			byPath: map[string]int64{"s3://lake/1/t/a": 3, "s3://lake/1/t/b": 4, "s3://lake/1/t/c": 1}, values: []int64{2},
+		}},
+	}
 }
 
 func TestASectionIsExactWhenAllStagesAgree(t *testing.T) {
-	stored, counts, inSQL := exact(t)
-	s := section(&pipeline.Pipeline{}, lake(t), stored, counts, inSQL)
+	s := exact(t).section()
 	r := &Report{Pipelines: []Section{*s}}
 	require.True(t, r.Exact(), r.Differences())
-	require.Len(t, s.Lines, 2)
+	require.Len(t, s.Lines, 3)
 	require.EqualValues(t, 9, s.Position)
 }
 
 func TestEachStageThatDiffersIsNamedWithItsDay(t *testing.T) {
-	one, two, three := day(t, "2026-05-01"), day(t, "2026-05-02"), day(t, "2026-05-03")
-	cases := map[string]struct {
-		change func(stored map[event.Day]int64, c *pipeline.Counts, inSQL map[string]int64)
+	one, two, three := pipeline.Place{Day: day(t, "2026-05-01")}, pipeline.Place{Day: day(t, "2026-05-02")}, pipeline.Place{Day: day(t, "2026-05-03")}
+	for name, c := range map[string]struct {
+		change func(e *evidence)
 		want   string
 	}{
-		"a record lost in the store":         {func(s map[event.Day]int64, _ *pipeline.Counts, _ map[string]int64) { s[one]-- }, "2026-05-01: 2 stored, 3 exported"},
-		"a day never exported":               {func(s map[event.Day]int64, _ *pipeline.Counts, _ map[string]int64) { s[three] = 1 }, "2026-05-03: 1 stored, 0 exported"},
-		"a day that the store does not have": {func(s map[event.Day]int64, _ *pipeline.Counts, _ map[string]int64) { delete(s, two) }, "2026-05-02: 0 stored, 5 exported"},
-		"a run that miscounted":              {func(_ map[event.Day]int64, c *pipeline.Counts, _ map[string]int64) { c.Days[0].Runs++ }, "4 exported"},
-		"a manifest that is gone":            {func(_ map[event.Day]int64, c *pipeline.Counts, _ map[string]int64) { c.Days[1].Manifests = 4 }, "4 in manifests"},
-		"an object cut short":                {func(_ map[event.Day]int64, c *pipeline.Counts, _ map[string]int64) { c.Days[1].Objects = 1 }, "1 rows in objects"},
-		"a partition that SQL does not see":  {func(_ map[event.Day]int64, _ *pipeline.Counts, q map[string]int64) { delete(q, "s3://lake/t/a") }, "0 counted by SQL"},
-		"an object that SQL reads twice":     {func(_ map[event.Day]int64, _ *pipeline.Counts, q map[string]int64) { q["s3://lake/t/b"] *= 2 }, "9 counted by SQL"},
-		"an object that no run wrote":        {func(_ map[event.Day]int64, c *pipeline.Counts, _ map[string]int64) { c.Stray = []string{"t/x"} }, "no run wrote (t/x)"},
-	}
-	for name, c := range cases {
+		"a record lost in the store":         {func(e *evidence) { e.expected[one].Rows-- }, "2026-05-01: 2 stored, 3 exported"},
+		"a day never exported":               {func(e *evidence) { e.expected[three] = &pipeline.Expected{Rows: 1} }, "2026-05-03: 1 stored, 0 exported"},
+		"a day that the store does not have": {func(e *evidence) { delete(e.expected, two) }, "2026-05-02: 0 stored, 5 exported"},
+		"a run that miscounted":              {func(e *evidence) { e.counts.Days[0].Runs++ }, "4 exported"},
+		"a manifest that is gone":            {func(e *evidence) { e.counts.Days[1].Manifests = 4 }, "4 in manifests"},
+		"an object cut short":                {func(e *evidence) { e.counts.Days[1].Objects = 1 }, "1 rows in objects"},
+		"a partition that SQL does not see":  {func(e *evidence) { delete(e.sql["t"].byPath, "s3://lake/1/t/a") }, "0 counted by SQL"},
+		"an object that SQL reads twice":     {func(e *evidence) { e.sql["t"].byPath["s3://lake/1/t/b"] *= 2 }, "9 counted by SQL"},
+		"an object that no run wrote":        {func(e *evidence) { e.counts.Stray = []string{"t/x"} }, "no run wrote (t/x)"},
+		"a value lost in the store":          {func(e *evidence) { e.expected[one].Values[0]-- }, "values of t.city: 1 stored, 2 exported"},
+		"a column that SQL does not read":    {func(e *evidence) { e.sql["t"].values[0] = 0 }, "values of t.city: 2 stored, 2 exported, 2 in manifests, 2 in objects, 0 counted by SQL"},
+		"a version of a day that SQL still reads": {
+			func(e *evidence) {
+				e.sql["t"].byPath["s3://lake/1/t/2026/05/01/000000000004-p1/p1-000000000000-000000000004-0000.parquet"] = 3
+			},
+			"rows that SQL reads from objects of no published run: 0 expected, 3 counted by SQL",
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
-			stored, counts, inSQL := exact(t)
-			c.change(stored, counts, inSQL)
-			p := &pipeline.Pipeline{}
-			p.Name, p.Source = "events-1", pipeline.Events
-			r := &Report{Pipelines: []Section{*section(p, lake(t), stored, counts, inSQL)}}
+			e := exact(t)
+			c.change(e)
+			r := &Report{Pipelines: []Section{*e.section()}}
 			require.False(t, r.Exact())
 			require.Len(t, r.Differences(), 1)
 			require.Contains(t, r.Differences()[0], "pipeline events-1, ")
@@ -76,13 +94,24 @@ func TestEachStageThatDiffersIsNamedWithItsDay(t *testing.T) {
 	}
 }
 
-func TestASnapshotIsOneLine(t *testing.T) {
+func TestObjectsOfOthersAndOfLaterRunsAreNotCounted(t *testing.T) {
+	e := exact(t)
+	e.sql["t"].byPath["s3://lake/1/t/2026/05/01/p2-000000000000-000000000004-0000.json.gz"] = 3
+	e.sql["t"].byPath["s3://lake/1/t/2026/05/01/p1-000000000009-000000000012-0000.json.gz"] = 3
+	require.True(t, (&Report{Pipelines: []Section{*e.section()}}).Exact())
+}
+
+func TestASnapshotIsOneLineAndAPipelineWithoutACatalogIsNotAskedBySQL(t *testing.T) {
 	p := &pipeline.Pipeline{}
-	p.Source = pipeline.People
-	counts := &pipeline.Counts{Days: []pipeline.DayCount{{Runs: 7, Manifests: 7, Objects: 7}}, Keys: map[string]event.Day{"p/v1/a": 0}}
-	s := section(p, lake(t), map[event.Day]int64{0: 7}, counts, map[string]int64{"s3://lake/p/v1/a": 7})
+	p.Source, p.Type, p.Table = pipeline.People, pipeline.TypeJSON, "p"
+	e := &evidence{
+		p: p, bucket: lake(t), expected: map[pipeline.Place]*pipeline.Expected{{}: {Rows: 7}},
+		counts: &pipeline.Counts{Days: []pipeline.DayCount{{Runs: 7, Manifests: 7, Objects: 7}}, Keys: map[string]pipeline.Place{"p/v1/a": {}}},
+	}
+	s := e.section()
 	require.Len(t, s.Lines, 1)
 	require.Equal(t, "snapshot", s.Lines[0].What)
+	require.Len(t, s.Lines[0].Counts, 4)
 	require.True(t, s.Lines[0].Exact)
 }
 

@@ -61,6 +61,12 @@ type Totals struct {
 	Reduced int64 `json:"reduced_properties,omitempty"`
 }
 
+// TableDay is an event day of a table. Table is empty where a pipeline has one table only.
+type TableDay struct {
+	Table string `json:"table,omitempty"`
+	Day   string `json:"day"`
+}
+
 // Manifest names exactly the objects of one run. It carries no time, so that a repeated run writes the same manifest.
 type Manifest struct {
 	Format    int    `json:"format"`
@@ -71,6 +77,8 @@ type Manifest struct {
 	Source    string `json:"data_source"`
 	Table     string `json:"table"`
 	Window    Window `json:"window"`
+	// Revision is that of the pipeline's definition that the objects were written under; 0 before there were revisions.
+	Revision int64 `json:"revision,omitempty"`
 	// FirstDay and LastDay narrow the event days; empty for no bound.
 	FirstDay string `json:"from_date,omitempty"`
 	LastDay  string `json:"to_date,omitempty"`
@@ -78,6 +86,8 @@ type Manifest struct {
 	Location string   `json:"location,omitempty"`
 	Totals   Totals   `json:"totals"`
 	Data     []Object `json:"data"`
+	// Emptied are the days of tables that the run replaced and left without rows.
+	Emptied []TableDay `json:"emptied,omitempty"`
 	// Oversize objects hold the rows that Totals.Reduced counts, whole, in the order of the data.
 	Oversize []Object `json:"oversize,omitempty"`
 }

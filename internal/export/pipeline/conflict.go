@@ -76,15 +76,8 @@ type tables struct {
 
 func (s *Spec) tables() tables {
 	t := tables{prefix: s.Glue.TablePrefix, perEvent: s.SchemaType == Multischema}
-	switch {
-	case t.perEvent:
-	case s.Type == TypeAWS:
-		t.named = t.prefix + s.Source.Table()
-	default:
-		t.named = t.prefix + s.Table
-	}
 	if !t.perEvent {
-		t.prefix = ""
+		t.named, t.prefix = s.CatalogTable(s.table()), ""
 	}
 	return t
 }
@@ -110,20 +103,11 @@ func isReserved(table string) bool {
 	return table == Events.Table() || table == People.Table() || table == Identities.Table() || table == "schema"
 }
 
-func (s *Spec) root() string {
-	return lake.Layout{Prefix: s.S3.Prefix, Project: s.Project}.TableDir()
-}
+func (s *Spec) root() string { return lake.Layout{Prefix: s.S3.Prefix, Project: s.Project}.TableDir() }
 
 // folder returns the folder that holds all the pipeline's data.
 func (s *Spec) folder() string {
-	switch {
-	case s.Type == TypeRaw, s.SchemaType == Multischema:
-		return s.root()
-	case s.Type == TypeAWS:
-		return s.root() + s.Source.Table() + "/"
-	default:
-		return s.layout().TableDir()
-	}
+	return s.layout().TableDir()
 }
 
 // clearOf reports whether the pipeline's folders lie beside those that the other one makes below their common root: years, or tables

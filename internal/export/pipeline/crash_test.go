@@ -6,23 +6,40 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/refract-io/refract/internal/event"
 )
 
 // TestAnyFailedCallLeavesExactlyTheRowsOnceAfterARetry damages each call of a run in turn, in each way, with the worker surviving
 // and with it dying.
 func TestAnyFailedCallLeavesExactlyTheRowsOnceAfterARetry(t *testing.T) {
-	for _, source := range []Source{Events, People, Identities} {
-		want := exportWithFault(t, source, 0, refuse, false)
+	for name, spec := range map[string]Spec{
+		"events":                   {Source: Events},
+		"people":                   {Source: People},
+		"identities":               {Source: Identities},
+		"schematized events":       {Type: TypeAWS},
+		"schematized events, sync": {Type: TypeAWS, Format: Parquet, Sync: true, Interval: time.Second},
+		"a table for each event":   {Type: TypeAWS, Format: Parquet, SchemaType: Multischema},
+		"tables of events, sync":   {Type: TypeAWS, SchemaType: Multischema, Sync: true, Interval: time.Second},
+		"schematized people":       {Type: TypeAWS, Source: People, Format: Parquet},
+		"days without a catalog":   {Type: TypeAWS, Sync: true, Interval: time.Second, Glue: Glue{Database: "none"}},
+		"raw events":               {Type: TypeRaw, Frequency: Hourly, From: event.DayOfTime(epoch)},
+		"selected events":          {Selection: Selection{Where: `properties["n"] != 4`, ExcludeProperties: []string{"odd"}}},
+	} {
+		want := exportWithFault(t, spec, 0, refuse, false)
 		require.Greater(t, want.calls, 8)
 		for _, how := range []damage{refuse, lose, stall, denied} {
 			for _, dies := range []bool{false, true} {
 				if dies && how != lose {
 					continue // how the call failed makes no difference to the next worker but for this
 				}
-				t.Run(fmt.Sprintf("%s, a call %s, worker dies %v", source, how, dies), func(t *testing.T) {
+				if spec.Type != "" && (how == stall || how == denied) {
+					continue // what is done about these is the same for all kinds
+				}
+				t.Run(fmt.Sprintf("%s, a call %s, worker dies %v", name, how, dies), func(t *testing.T) {
 					t.Parallel()
 					for step := 1; step <= want.calls; step++ {
-						got := exportWithFault(t, source, step, how, dies)
+						got := exportWithFault(t, spec, step, how, dies)
 						require.Equal(t, want.rows, got.rows, "call %d", step)
 						require.Equal(t, want.image, got.image, "call %d: stale or different objects", step)
 					}
@@ -32,14 +49,14 @@ func TestAnyFailedCallLeavesExactlyTheRowsOnceAfterARetry(t *testing.T) {
 	}
 }
 
-type outcome struct {
+type exported struct {
 	rows  []string
 	image map[string]string
 	calls int
 }
 
 // exportWithFault exports a backfill and then a second window, one call of which is damaged, until all is quiet.
-func exportWithFault(t *testing.T, source Source, step int, how damage, dies bool) outcome {
+func exportWithFault(t *testing.T, spec Spec, step int, how damage, dies bool) exported {
 	h, done := newHouse(t, t.TempDir())
 	defer done()
 	h.config.MaxRecords = 4
@@ -56,13 +73,17 @@ func exportWithFault(t *testing.T, source Source, step int, how damage, dies boo
 		records[i].Time = epoch.AddDate(0, 0, -i%3).UnixMilli()
 		records[i].DistinctID = fmt.Appendf(nil, "d%d", i)
 		records[i].UserID = fmt.Appendf(nil, "u%d", i/2)
-		if source == People {
+		if i%2 == 1 {
+			records[i].Name = []byte("Signed Up")
+			records[i].Properties = fmt.Appendf(nil, `{"n":"%d","odd":true}`, i)
+		}
+		if spec.Source == People {
 			records[i].Kind = 2
 		}
 	}
 	h.reader.append(h.project, records[:3]...)
 	h.reader.seal()
-	p := h.create(Spec{Source: source})
+	p := h.create(spec)
 	h.faults.plan(step, how)
 	h.once()
 	if h.faults.hit && dies {
@@ -71,7 +92,7 @@ func exportWithFault(t *testing.T, source Source, step int, how damage, dies boo
 	h.reader.append(h.project, records[3:5]...)
 	h.reader.append(h.project, records[5:]...)
 	h.reader.seal()
-	h.advance(2 * time.Minute)
+	h.advance(65 * time.Minute)
 	h.once()
 	if h.faults.hit && dies {
 		h.restart()
@@ -87,7 +108,17 @@ func exportWithFault(t *testing.T, source Source, step int, how damage, dies boo
 		require.Equal(t, d.Runs, d.Manifests, d.Day)
 		require.Equal(t, d.Runs, d.Objects, d.Day)
 	}
-	return outcome{h.table("mixpanel", source.Table()), h.image(), calls}
+	if spec.Type == TypeRaw { // its markers follow the clock, not the runs
+		for done := false; !done; {
+			h.advance(epoch.Add(12*time.Hour + markAfter).Sub(h.now()))
+			done = h.once() == 0
+		}
+	}
+	rows := h.tables("mixpanel")
+	if !p.Glue.Use {
+		rows = h.rowsBelow(h.bucket.Location(p.Layout().TableDir()), "")
+	}
+	return exported{rows, h.image(), calls}
 }
 
 // TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes kills the worker for real: the attempt's result is never recorded.
@@ -100,11 +131,11 @@ func TestAWorkerThatDiesAfterAnyCallIsFollowedByOneThatFinishes(t *testing.T) {
 		due, err := h.store.candidates(h.ctx, "w", h.now(), h.now(), h.now())
 		require.NoError(t, err)
 		require.Len(t, due, 1)
-		run, target, err := h.worker.plan(h.ctx, due[0].Pipeline, h.reader.sealed)
+		run, cycle, err := h.worker.plan(h.ctx, due[0].Pipeline, h.reader.sealed)
 		require.NoError(t, err)
-		require.NoError(t, h.store.begin(h.ctx, due[0].Pipeline, run, target, "dead", h.now().Add(time.Minute)))
+		require.NoError(t, h.store.begin(h.ctx, due[0].Pipeline, run, cycle.target, cycle.at, "dead", h.now().Add(time.Minute)))
 		h.faults.plan(step, refuse)
-		_, err = h.worker.write(h.ctx, due[0].Pipeline, run)
+		_, err = h.worker.write(h.ctx, due[0].Pipeline, run, func() {})
 		hit := h.faults.hit
 		require.Equal(t, hit, err != nil)
 		h.faults.plan(0, "")

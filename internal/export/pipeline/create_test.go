@@ -154,7 +154,7 @@ func TestPipelinesOfBeforeTheKindsAreMigrated(t *testing.T) {
 			ID: "p1", State: Paused, Created: time.UnixMilli(7000).UTC(), Revision: 1,
 		},
 		Progress:    Progress{Published: 9, Target: 11, Next: time.UnixMilli(8000).UTC(), Attached: true, AttachError: "late"},
-		attachTries: 2,
+		attachTries: 2, cataloged: 1,
 	}, p)
 	runs, err := s.Runs(ctx, "p1", 10)
 	require.NoError(t, err)

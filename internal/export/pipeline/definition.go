@@ -167,12 +167,29 @@ type Definition struct {
 	Leader string
 }
 
-// Layout returns where a JSON pipeline's objects lie, and what does not depend on a table for the others.
+// layout is that of the pipeline's one table, or of the project's folder for pipelines of several tables or none.
 func (s *Spec) layout() lake.Layout {
-	return lake.Layout{Prefix: s.S3.Prefix, Project: s.Project, Table: s.Table}
+	return lake.Layout{Prefix: s.S3.Prefix, Project: s.Project, Table: s.table()}
 }
 
-// Layout returns where the pipeline's objects lie. Its table is that of JSON pipelines.
+// table returns the name of the pipeline's table, "" if it has several or none.
+func (s *Spec) table() string {
+	switch {
+	case s.Type == TypeJSON:
+		return s.Table
+	case s.Type == TypeAWS && s.SchemaType != Multischema:
+		return s.Source.Table()
+	}
+	return ""
+}
+
+// zoned reports whether days and hours are those of the project's time zone. Those of JSON pipelines are in UTC.
+func (s *Spec) zoned() bool { return s.Type != TypeJSON }
+
+// selects reports whether the day is in the pipeline's range.
+func (s *Spec) selects(d event.Day) bool { return d >= s.From && (s.To == 0 || d <= s.To) }
+
+// Layout returns where the pipeline's objects lie. It has the name of the pipeline's table if that has only one.
 func (d *Definition) Layout() lake.Layout {
 	l := d.layout()
 	l.Pipeline = d.ID
@@ -186,8 +203,11 @@ func (s *Spec) CatalogTable(table string) string { return s.Glue.TablePrefix + t
 type Progress struct {
 	// Published is the log position up to which everything is exported.
 	Published eventlog.Position
-	// Target is the log position that the present cycle of runs goes up to.
+	// Target is the log position that the present cycle of runs goes up to, Cycle the time at which it was the last one sealed.
 	Target eventlog.Position
+	Cycle  time.Time
+	// Marked is the time up to which the folders of a raw pipeline have their markers.
+	Marked time.Time
 	// Next is when the pipeline is looked at again.
 	Next time.Time
 	// Attached is true once the warehouse knows the catalog database; AttachError is why it does not yet.
@@ -203,4 +223,6 @@ type Pipeline struct {
 	Progress
 	attachMS    int64
 	attachTries int
+	// cataloged is the revision whose catalog the tables were published to last, 0 for none.
+	cataloged int64
 }

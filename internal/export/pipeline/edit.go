@@ -97,8 +97,10 @@ func (s *Store) edit(ctx context.Context, tx *meta.Tx, p *Pipeline, c *Change, g
 	_, err = tx.Exec(ctx, `INSERT INTO pipeline_revision (pipeline_id, revision, definition, replaced_ms) VALUES (?, ?, ?, ?)`,
 		p.ID, p.Revision, string(before), s.now().UnixMilli())
 	if err == nil {
-		_, err = tx.Exec(ctx, `UPDATE pipeline SET definition = ?, catalog_database = ?, revision = revision + 1, attached = 0,
-			attach_ms = CASE WHEN attached = 1 OR attach_ms > 0 THEN 1 ELSE 0 END WHERE id = ?`, string(after), p.Glue.Database, p.ID)
+		// Another database is attached when the tables have been published there.
+		_, err = tx.Exec(ctx, `UPDATE pipeline SET definition = ?, revision = revision + 1, attached = CASE WHEN catalog_database = ? THEN attached ELSE 0 END,
+			attach_ms = CASE WHEN catalog_database = ? THEN attach_ms ELSE 0 END, catalog_database = ? WHERE id = ?`,
+			string(after), p.Glue.Database, p.Glue.Database, p.Glue.Database, p.ID)
 	}
 	if err != nil {
 		return metaFault("storing pipeline "+p.Name, err)

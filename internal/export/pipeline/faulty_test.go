@@ -31,6 +31,8 @@ type faults struct {
 	at    int
 	how   damage
 	hit   bool
+	// before, if set, is called before each call.
+	before func()
 }
 
 func (f *faults) plan(at int, how damage) {
@@ -41,6 +43,9 @@ func (f *faults) plan(at int, how damage) {
 
 // call runs fn, unless it is this call's turn.
 func (f *faults) call(ctx context.Context, fn func() error) error {
+	if f.before != nil {
+		f.before()
+	}
 	f.mu.Lock()
 	f.calls++
 	how := damage("")

@@ -5,18 +5,46 @@ import (
 	"time"
 
 	"github.com/refract-io/refract/internal/event"
-	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
 
-const runColumns = `SELECT pipeline_id, number, state, after_position, upto_position, attempts, created_ms, started_ms, finished_ms, row_count,
+const runColumns = `SELECT pipeline_id, number, state, revision, after_position, upto_position, first_day, last_day, attempts, created_ms, started_ms, finished_ms, row_count,
 	byte_count, object_count, day_count, long_count, reduced_count, superseded_ms, error_class, error_operation, error_object, error_message,
 	error_hint FROM pipeline_run `
 
-// Runs returns the pipeline's runs, the newest first, at most limit.
-func (s *Store) Runs(ctx context.Context, id string, limit int) ([]*Run, error) {
-	return queryRuns(ctx, s.db, `WHERE pipeline_id = ? ORDER BY number DESC LIMIT ?`, id, limit)
+// Runs returns the pipeline's runs in any of the states, or in every state if none is named, the newest first, at most limit.
+func (s *Store) Runs(ctx context.Context, id string, limit int, states ...RunState) ([]*Run, error) {
+	where, args := `WHERE pipeline_id = ?`, []any{id}
+	if len(states) > 0 {
+		where += ` AND state IN (` + inList(len(states)) + `)`
+		for _, state := range states {
+			args = append(args, string(state))
+		}
+	}
+	return queryRuns(ctx, s.db, where+` ORDER BY number DESC LIMIT ?`, append(args, limit)...)
+}
+
+// CountRuns returns how many runs of the pipeline's history are in each state.
+func (s *Store) CountRuns(ctx context.Context, id string) (map[RunState]int64, error) {
+	rows, err := s.db.Query(ctx, `SELECT state, count(*) FROM pipeline_run WHERE pipeline_id = ? GROUP BY state`, id)
+	if err != nil {
+		return nil, metaFault("counting runs", err)
+	}
+	defer rows.Close()
+	counts := map[RunState]int64{}
+	for rows.Next() {
+		var state string
+		var n int64
+		if err := rows.Scan(&state, &n); err != nil {
+			return nil, metaFault("counting runs", err)
+		}
+		counts[RunState(state)] = n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, metaFault("counting runs", err)
+	}
+	return counts, nil
 }
 
 // openRun returns the pipeline's open run, nil for none.
@@ -48,32 +76,6 @@ func (s *Store) removed(ctx context.Context, run *Run) error {
 	return nil
 }
 
-// Days returns what was exported per event day, the sum over all runs. A snapshot has one entry with the day 0.
-func (s *Store) Days(ctx context.Context, id string) (map[event.Day]lake.Totals, error) {
-	return queryDays(ctx, s.db, id)
-}
-
-func queryDays(ctx context.Context, q meta.Querier, id string) (map[event.Day]lake.Totals, error) {
-	rows, err := q.Query(ctx, `SELECT day, row_count, byte_count, object_count FROM pipeline_day WHERE pipeline_id = ?`, id)
-	if err != nil {
-		return nil, metaFault("reading exported days", err)
-	}
-	defer rows.Close()
-	days := map[event.Day]lake.Totals{}
-	for rows.Next() {
-		var day int64
-		t := lake.Totals{Days: 1}
-		if err := rows.Scan(&day, &t.Rows, &t.Bytes, &t.Objects); err != nil {
-			return nil, metaFault("reading exported days", err)
-		}
-		days[event.Day(day)] = t
-	}
-	if err := rows.Err(); err != nil {
-		return nil, metaFault("reading exported days", err)
-	}
-	return days, nil
-}
-
 func queryRuns(ctx context.Context, q meta.Querier, where string, args ...any) ([]*Run, error) {
 	rows, err := q.Query(ctx, runColumns+where, args...)
 	if err != nil {
@@ -84,13 +86,14 @@ func queryRuns(ctx context.Context, q meta.Querier, where string, args ...any) (
 	for rows.Next() {
 		var r Run
 		var e RunError
-		var after, upTo, created, started, finished, superseded int64
+		var after, upTo, first, last, created, started, finished, superseded int64
 		t := &r.Totals
-		err := rows.Scan(&r.Pipeline, &r.Number, &r.State, &after, &upTo, &r.Attempts, &created, &started, &finished, &t.Rows,
+		err := rows.Scan(&r.Pipeline, &r.Number, &r.State, &r.Revision, &after, &upTo, &first, &last, &r.Attempts, &created, &started, &finished, &t.Rows,
 			&t.Bytes, &t.Objects, &t.Days, &t.Long, &t.Reduced, &superseded, &e.Class, &e.Operation, &e.Object, &e.Message, &e.Hint)
 		if err != nil {
 			return nil, metaFault("reading a run", err)
 		}
+		r.FirstDay, r.LastDay = event.Day(first), event.Day(last)
 		r.After, r.UpTo = eventlog.Position(after), eventlog.Position(upTo)
 		r.Created, r.Started, r.Finished = fromMillis(created), fromMillis(started), fromMillis(finished)
 		r.Superseded = fromMillis(max(superseded, -superseded))

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	parquetgo "github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/catalog"
@@ -159,7 +161,9 @@ func (h *house) create(s Spec) *Pipeline {
 		s.Frequency = Continuous
 	}
 	s.S3.Bucket = "lake"
-	if s.Type != TypeRaw {
+	if s.Glue.Database == "none" {
+		s.Glue.Database = ""
+	} else if s.Type != TypeRaw {
 		s.Glue.Use = true
 		if s.Glue.Database == "" {
 			s.Glue.Database = "mixpanel"
@@ -230,7 +234,7 @@ func (h *house) rowsBelow(location, front string) []string {
 	var rows []string
 	for o, err := range h.bucket.List(h.ctx, prefix) {
 		require.NoError(h.t, err)
-		if strings.Contains("/"+strings.TrimPrefix(o.Key, prefix), "/_") {
+		if name := "/" + strings.TrimPrefix(o.Key, prefix); strings.Contains(name, "/_") || strings.HasPrefix(name, "/schema/") || strings.HasSuffix(name, "/complete") {
 			continue
 		}
 		require.NotZero(h.t, o.Size)
@@ -243,6 +247,9 @@ func (h *house) rowsBelow(location, front string) []string {
 }
 
 func (h *house) lines(key string) []string {
+	if strings.HasSuffix(key, ".parquet") {
+		return h.parquetLines(key)
+	}
 	body, _, err := h.bucket.Get(h.ctx, key)
 	require.NoError(h.t, err)
 	defer body.Close()
@@ -257,6 +264,79 @@ func (h *house) lines(key string) []string {
 	require.NoError(h.t, sc.Err())
 	require.NotEmpty(h.t, lines, "%s is empty", key)
 	return lines
+}
+
+// parquetLines returns the rows of a Parquet file as the JSON lines of a table in that format.
+func (h *house) parquetLines(key string) []string {
+	body, _, err := h.bucket.Get(h.ctx, key)
+	require.NoError(h.t, err)
+	defer body.Close()
+	content, err := io.ReadAll(body)
+	require.NoError(h.t, err)
+	f, err := parquetgo.OpenFile(bytes.NewReader(content), int64(len(content)))
+	require.NoError(h.t, err)
+	columns := f.Schema().Fields()
+	var lines []string
+	for _, g := range f.RowGroups() {
+		rows := g.Rows()
+		buf := make([]parquetgo.Row, 16)
+		for err == nil {
+			var n int
+			n, err = rows.ReadRows(buf)
+			for _, row := range buf[:n] {
+				var members []string
+				for _, v := range row {
+					if v.IsNull() {
+						continue
+					}
+					var value any
+					switch v.Kind() {
+					case parquetgo.ByteArray:
+						value = string(v.ByteArray())
+					case parquetgo.Int64:
+						value = time.UnixMicro(v.Int64()).UTC().Format("2006-01-02T15:04:05.000Z")
+					case parquetgo.Boolean:
+						value = v.Boolean()
+					default:
+						value = v.Double()
+					}
+					text, err := json.Marshal(value)
+					require.NoError(h.t, err)
+					members = append(members, fmt.Sprintf("%q:%s", columns[v.Column()].Name(), text))
+				}
+				lines = append(lines, "{"+strings.Join(members, ",")+"}")
+			}
+		}
+		require.ErrorIs(h.t, err, io.EOF)
+		err = nil
+		require.NoError(h.t, rows.Close())
+	}
+	return lines
+}
+
+// in makes the house's project one of the time zone.
+func (h *house) in(zone string) *house {
+	p, _, err := project.NewRegistry(h.db).Create(h.ctx, project.Spec{Name: "zoned", TimeZone: zone})
+	require.NoError(h.t, err)
+	h.project = p.ID
+	return h
+}
+
+// tables returns the rows of all tables of a database, each with its table in front.
+func (h *house) tables(database string) []string {
+	all, err := h.catalog.GetTables(h.ctx, database)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil
+	}
+	require.NoError(h.t, err)
+	var rows []string
+	for _, t := range all {
+		for _, row := range h.table(database, t.Name) {
+			rows = append(rows, t.Name+" "+row)
+		}
+	}
+	slices.Sort(rows)
+	return rows
 }
 
 // keys lists the bucket.

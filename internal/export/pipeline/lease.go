@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/refract-io/refract/internal/event"
-	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
@@ -23,16 +21,17 @@ type candidate struct {
 }
 
 // candidates returns the pipelines that are due until the time given, that hold an open run although cancelled, that shall be
-// attached, or that have snapshots superseded before expired. Those leased by other workers are left out.
+// attached, or that have snapshots and versions of days superseded before expired. Those leased by other workers are left out.
 func (s *Store) candidates(ctx context.Context, owner string, now, until, expired time.Time) ([]candidate, error) {
 	const isOpen = `EXISTS (SELECT 1 FROM pipeline_run r WHERE r.is_open = 1 AND r.pipeline_id = pipeline.id)`
-	const toCollect = `EXISTS (SELECT 1 FROM pipeline_run r WHERE r.superseded_ms BETWEEN 1 AND ? AND r.pipeline_id = pipeline.id)`
+	const toCollect = `(EXISTS (SELECT 1 FROM pipeline_run r WHERE r.superseded_ms BETWEEN 1 AND ? AND r.pipeline_id = pipeline.id)
+		OR EXISTS (SELECT 1 FROM pipeline_superseded v WHERE v.superseded_ms <= ? AND v.pipeline_id = pipeline.id))`
 	const toAttach = `(state = 'active' AND attached = 0 AND attach_ms BETWEEN 1 AND ?)`
 	nowMS, expiredMS := now.UnixMilli(), expired.UnixMilli()
 	rows, err := s.db.Query(ctx, `SELECT id, CASE WHEN `+isOpen+` THEN 1 ELSE 0 END, CASE WHEN `+toAttach+` THEN 1 ELSE 0 END,
 		CASE WHEN `+toCollect+` THEN 1 ELSE 0 END FROM pipeline
 		WHERE (lease_until_ms < ? OR lease_owner = ?) AND (state = 'active' AND next_ms <= ? OR state = 'cancelled' AND `+isOpen+` OR `+toAttach+` OR `+toCollect+`)
-		ORDER BY next_ms`, nowMS, expiredMS, nowMS, owner, until.UnixMilli(), nowMS, expiredMS)
+		ORDER BY next_ms`, nowMS, expiredMS, expiredMS, nowMS, owner, until.UnixMilli(), nowMS, expiredMS, expiredMS)
 	if err != nil {
 		return nil, metaFault("reading due pipelines", err)
 	}
@@ -110,8 +109,9 @@ func (s *Store) release(ctx context.Context, q meta.Querier, p *Pipeline, owner,
 // nextColumn sets the next turn unless someone has asked for another one since the pipeline was read.
 const nextColumn = `, next_ms = CASE WHEN next_ms = ? THEN ? ELSE next_ms END`
 
-// begin leases the pipeline and begins an attempt at run, which is stored first when it is new.
-func (s *Store) begin(ctx context.Context, p *Pipeline, run *Run, target eventlog.Position, owner string, until time.Time) error {
+// begin leases the pipeline and begins an attempt at run, which is stored first when it is new. The cycle goes up to target since the time
+// given.
+func (s *Store) begin(ctx context.Context, p *Pipeline, run *Run, target eventlog.Position, cycle time.Time, owner string, until time.Time) error {
 	now := s.now().UTC().Truncate(time.Millisecond)
 	return s.db.InTx(ctx, func(tx *meta.Tx) error {
 		if err := s.lease(ctx, tx, p, owner, until); err != nil {
@@ -128,19 +128,19 @@ func (s *Store) begin(ctx context.Context, p *Pipeline, run *Run, target eventlo
 			if err := tx.QueryRow(ctx, `SELECT COALESCE(MAX(number), 0) + 1 FROM pipeline_run WHERE pipeline_id = ?`, p.ID).Scan(&run.Number); err != nil {
 				return metaFault("numbering a run of pipeline "+p.Name, err)
 			}
-			run.Created = now
+			run.Created, run.Revision = now, p.Revision
 			_, err := tx.Exec(ctx, `INSERT INTO pipeline_run (pipeline_id, number, is_open, state, revision, after_position, upto_position, first_day, last_day, attempts, created_ms,
 				started_ms, finished_ms, row_count, byte_count, object_count, day_count, long_count, reduced_count, superseded_ms,
 				error_class, error_operation, error_object, error_message, error_hint)
-				VALUES (?, ?, 1, 'pending', ?, ?, ?, 0, 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '')`,
-				p.ID, run.Number, p.Revision, int64(run.After), int64(run.UpTo), now.UnixMilli())
+				VALUES (?, ?, 1, 'pending', ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '')`,
+				p.ID, run.Number, p.Revision, int64(run.After), int64(run.UpTo), int64(run.FirstDay), int64(run.LastDay), now.UnixMilli())
 			if err != nil {
 				return metaFault("storing a run of pipeline "+p.Name, err)
 			}
 		}
 		run.Attempts++
 		run.Started, run.State = now, Running
-		if _, err := tx.Exec(ctx, `UPDATE pipeline SET target = ? WHERE id = ?`, int64(target), p.ID); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE pipeline SET target = ?, cycle_ms = ? WHERE id = ?`, int64(target), toMillis(cycle), p.ID); err != nil {
 			return metaFault("storing the target of pipeline "+p.Name, err)
 		}
 		_, err = tx.Exec(ctx, `UPDATE pipeline_run SET state = ?, attempts = ?, started_ms = ? WHERE pipeline_id = ? AND number = ?`,
@@ -163,28 +163,33 @@ func (s *Store) openNumber(ctx context.Context, q meta.Querier, id string) (int6
 }
 
 // succeed records what a run published, and releases the pipeline with its next turn.
-func (s *Store) succeed(ctx context.Context, p *Pipeline, run *Run, m *lake.Manifest, owner string, next time.Time, attach bool) error {
+func (s *Store) succeed(ctx context.Context, p *Pipeline, run *Run, o *outcome, owner string, next time.Time, attach bool) error {
 	now := s.now().UnixMilli()
+	// Where the catalog tells readers which version is the current one, those before stay for queries under way.
+	supersededMS := now
+	if !p.Glue.Use || o.unpartitioned != "" {
+		supersededMS = 1
+	}
 	return s.db.InTx(ctx, func(tx *meta.Tx) error {
-		attachMS := int64(0)
-		if attach {
-			attachMS = 1
-		}
-		err := s.release(ctx, tx, p, owner, `, published = ?, attach_ms = CASE WHEN attached = 0 AND attach_ms = 0 THEN ? ELSE attach_ms END`+nextColumn,
-			int64(run.UpTo), attachMS, p.Next.UnixMilli(), next.UnixMilli())
+		err := s.release(ctx, tx, p, owner, `, published = ?, cataloged = ?, warning = ?, marked_ms = ?,
+			attach_ms = CASE WHEN attached = 0 AND attach_ms = 0 THEN ? ELSE attach_ms END`+nextColumn,
+			int64(run.UpTo), o.cataloged, o.warning(), toMillis(o.marked), bit(attach), p.Next.UnixMilli(), next.UnixMilli())
 		if err != nil {
 			return err
 		}
-		t := m.Totals
+		t := o.manifest.Totals
+		if first, last := o.days(); first != 0 {
+			run.FirstDay, run.LastDay = first, last
+		}
 		_, err = tx.Exec(ctx, `UPDATE pipeline_run SET is_open = 0, state = 'succeeded', finished_ms = ?, row_count = ?, byte_count = ?, object_count = ?,
-			day_count = ?, long_count = ?, reduced_count = ? WHERE pipeline_id = ? AND number = ?`,
-			now, t.Rows, t.Bytes, t.Objects, t.Days, t.Long, t.Reduced, p.ID, run.Number)
+			day_count = ?, long_count = ?, reduced_count = ?, first_day = ?, last_day = ? WHERE pipeline_id = ? AND number = ?`,
+			now, t.Rows, t.Bytes, t.Objects, t.Days, t.Long, t.Reduced, int64(run.FirstDay), int64(run.LastDay), p.ID, run.Number)
 		if err != nil {
 			return metaFault("storing the result of pipeline "+p.Name, err)
 		}
 		if p.Source.Snapshot() {
 			_, err = tx.Exec(ctx, `UPDATE pipeline_run SET superseded_ms = ? WHERE pipeline_id = ? AND number < ? AND state = 'succeeded' AND superseded_ms = 0`,
-				now, p.ID, run.Number)
+				supersededMS, p.ID, run.Number)
 			if err == nil {
 				_, err = tx.Exec(ctx, `DELETE FROM pipeline_day WHERE pipeline_id = ?`, p.ID)
 			}
@@ -192,52 +197,34 @@ func (s *Store) succeed(ctx context.Context, p *Pipeline, run *Run, m *lake.Mani
 				return metaFault("superseding snapshots of pipeline "+p.Name, err)
 			}
 		}
-		if err := addDays(ctx, tx, p, m); err != nil {
+		if err := storeDays(ctx, tx, p, run, o.manifest, now, supersededMS); err != nil {
 			return err
 		}
-		if run.Number%pruneEvery != 0 {
-			return nil
+		if err := adoptMapping(ctx, tx, p, run); err != nil {
+			return err
 		}
-		_, err = tx.Exec(ctx, `DELETE FROM pipeline_run WHERE pipeline_id = ? AND number <= ? AND is_open = 0 AND superseded_ms <= 0`, p.ID, run.Number-keptRuns)
-		if err != nil {
-			return metaFault("pruning the history of pipeline "+p.Name, err)
-		}
-		return nil
+		return prune(ctx, tx, p, run)
 	})
 }
 
 // keptRuns is how many runs a pipeline's history goes back; older ones live on in the totals per day. pruneEvery spares most runs the
-// statement.
+// statements.
 const (
 	keptRuns   = 10_000
 	pruneEvery = 500
 )
 
-// addDays adds what was published to the totals per event day; a snapshot has the day 0.
-func addDays(ctx context.Context, tx *meta.Tx, p *Pipeline, m *lake.Manifest) error {
-	sums := map[string]lake.Totals{}
-	for _, o := range m.Data {
-		t := sums[o.Day]
-		t.Rows += o.Rows
-		t.Bytes += o.Bytes
-		t.Objects++
-		sums[o.Day] = t
+// prune forgets runs that are older than the history goes back.
+func prune(ctx context.Context, tx *meta.Tx, p *Pipeline, run *Run) error {
+	if run.Number%pruneEvery != 0 {
+		return nil
 	}
-	for day, t := range sums {
-		var d event.Day
-		if day != "" {
-			var err error
-			if d, err = event.ParseDay(day); err != nil {
-				return err
-			}
-		}
-		_, err := tx.Exec(ctx, `INSERT INTO pipeline_day (pipeline_id, table_name, day, version, row_count, byte_count, object_count, value_counts)
-			VALUES (?, ?, ?, 0, ?, ?, ?, '') ON CONFLICT (pipeline_id, table_name, day) DO UPDATE SET row_count = pipeline_day.row_count + excluded.row_count,
-			byte_count = pipeline_day.byte_count + excluded.byte_count, object_count = pipeline_day.object_count + excluded.object_count`,
-			p.ID, p.Table, int64(d), t.Rows, t.Bytes, t.Objects)
-		if err != nil {
-			return metaFault("storing the days of pipeline "+p.Name, err)
-		}
+	_, err := tx.Exec(ctx, `DELETE FROM pipeline_run WHERE pipeline_id = ? AND number <= ? AND is_open = 0 AND superseded_ms <= 0`, p.ID, run.Number-keptRuns)
+	if err == nil {
+		_, err = tx.Exec(ctx, `DELETE FROM pipeline_sync WHERE pipeline_id = ? AND number <= ?`, p.ID, run.Number-keptRuns)
+	}
+	if err != nil {
+		return metaFault("pruning the history of pipeline "+p.Name, err)
 	}
 	return nil
 }
@@ -262,14 +249,32 @@ func (s *Store) end(ctx context.Context, p *Pipeline, run *Run, state RunState, 
 	})
 }
 
-// skip moves an idle pipeline on: up to the position there is nothing for it.
-func (s *Store) skip(ctx context.Context, p *Pipeline, upTo eventlog.Position, next time.Time) error {
-	_, err := s.db.Exec(ctx, `UPDATE pipeline SET published = ?, target = ?`+nextColumn+` WHERE id = ? AND published = ? AND lease_until_ms < ?
+// skip moves an idle pipeline on: up to the position there is nothing for it, since the time of the cycle.
+func (s *Store) skip(ctx context.Context, p *Pipeline, upTo eventlog.Position, cycle, marked, next time.Time) error {
+	_, err := s.db.Exec(ctx, `UPDATE pipeline SET published = ?, target = ?, cycle_ms = ?, marked_ms = ?`+nextColumn+` WHERE id = ? AND published = ? AND lease_until_ms < ?
 		AND NOT EXISTS (SELECT 1 FROM pipeline_run r WHERE r.is_open = 1 AND r.pipeline_id = pipeline.id)`,
-		int64(upTo), int64(upTo), p.Next.UnixMilli(), next.UnixMilli(), p.ID, int64(p.Published), s.now().UnixMilli())
+		int64(upTo), int64(upTo), toMillis(cycle), toMillis(marked), p.Next.UnixMilli(), next.UnixMilli(), p.ID, int64(p.Published), s.now().UnixMilli())
 	if err != nil {
 		return metaFault("moving pipeline "+p.Name+" on", err)
 	}
+	return nil
+}
+
+// warn tells the user of a failure outside a run, "" that there is none any more, and sets the next turn.
+func (s *Store) warn(ctx context.Context, p *Pipeline, warning string, next time.Time) error {
+	_, err := s.db.Exec(ctx, `UPDATE pipeline SET warning = ?`+nextColumn+` WHERE id = ?`, warning, p.Next.UnixMilli(), next.UnixMilli(), p.ID)
+	if err != nil {
+		return metaFault("storing a warning about pipeline "+p.Name, err)
+	}
+	return nil
+}
+
+// finish ends a trial.
+func (s *Store) finish(ctx context.Context, p *Pipeline) error {
+	if _, err := s.db.Exec(ctx, `UPDATE pipeline SET state = 'cancelled' WHERE id = ? AND state = 'active'`, p.ID); err != nil {
+		return metaFault("ending the trial "+p.Name, err)
+	}
+	s.tellChanged()
 	return nil
 }
 

@@ -62,7 +62,7 @@ func TestTheSameStatementsServePostgres(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, counts.Stray)
 		for _, d := range counts.Days {
-			require.Equal(t, DayCount{d.Day, d.Runs, d.Runs, d.Runs}, d)
+			require.Equal(t, DayCount{Place: d.Place, Runs: d.Runs, Manifests: d.Runs, Objects: d.Runs}, d)
 		}
 		require.NoError(t, h.store.Pause(h.ctx, p.ID))
 		require.NoError(t, h.store.Cancel(h.ctx, p.ID))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/intake/store"
@@ -55,6 +56,11 @@ type Run struct {
 	State  RunState
 	// After and UpTo bound the log positions of the window: (After, UpTo].
 	After, UpTo eventlog.Position
+	// Revision is that of the definition when the window was fixed.
+	Revision int64
+	// FirstDay and LastDay are the days that the window can hold or, once the run succeeded, that it has exported; 0 for none, and
+	// for snapshots.
+	FirstDay, LastDay event.Day
 	// Attempts counts how often the run was begun.
 	Attempts int
 	// Created, Started and Finished are when the window was fixed, and when the last attempt began and ended.
@@ -67,9 +73,21 @@ type Run struct {
 	LastError *RunError
 }
 
-// window returns what the run reads.
+// window returns what the run reads. For days of a time zone it has the days in UTC around them.
 func (r *Run) window(d *Definition) store.Window {
-	return store.Window{Project: d.Project, Kind: d.Source.Kind(), After: r.After, UpTo: r.UpTo, FirstDay: d.From, LastDay: d.To}
+	w := store.Window{Project: d.Project, Kind: d.Source.Kind(), After: r.After, UpTo: r.UpTo, FirstDay: d.From, LastDay: d.To}
+	if d.zoned() && d.From != 0 {
+		w.FirstDay = d.From - 1
+	}
+	if d.zoned() && d.To != 0 {
+		w.LastDay = d.To + 1
+	}
+	return w
+}
+
+// runOf returns a run of a log range that is not stored.
+func runOf(w lake.Window) *Run {
+	return &Run{After: eventlog.Position(w.After), UpTo: eventlog.Position(w.UpTo)}
 }
 
 // name identifies the run's objects.
@@ -82,13 +100,15 @@ func (r *Run) MarshalJSON() ([]byte, error) {
 		State    RunState          `json:"state"`
 		After    eventlog.Position `json:"after_position"`
 		UpTo     eventlog.Position `json:"upto_position"`
+		From     string            `json:"from_date,omitempty"`
+		To       string            `json:"to_date,omitempty"`
 		Attempts int               `json:"attempts"`
 		Created  time.Time         `json:"created"`
 		Started  *time.Time        `json:"started,omitempty"`
 		Finished *time.Time        `json:"finished,omitempty"`
 		lake.Totals
 		LastError *RunError `json:"last_error,omitempty"`
-	}{r.Number, r.State, r.After, r.UpTo, r.Attempts, r.Created, optional(r.Started), optional(r.Finished), r.Totals, r.LastError})
+	}{r.Number, r.State, r.After, r.UpTo, dayText(r.FirstDay), dayText(r.LastDay), r.Attempts, r.Created, optional(r.Started), optional(r.Finished), r.Totals, r.LastError})
 }
 
 func optional(t time.Time) *time.Time {

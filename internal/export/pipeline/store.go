@@ -88,7 +88,7 @@ func (s *Store) List(ctx context.Context, projectID int64) ([]*Pipeline, error) 
 	return queryPipelines(ctx, s.db, `WHERE project_id = ? ORDER BY created_ms, name`, projectID)
 }
 
-const pipelineColumns = `SELECT id, definition, state, created_ms, leader_id, revision, warning, published, target, next_ms, attached, attach_ms,
+const pipelineColumns = `SELECT id, definition, state, created_ms, leader_id, revision, cataloged, warning, published, target, cycle_ms, marked_ms, next_ms, attached, attach_ms,
 	attach_tries, attach_error FROM pipeline `
 
 func onePipeline(ctx context.Context, q meta.Querier, where string, args ...any) (*Pipeline, error) {
@@ -112,9 +112,9 @@ func queryPipelines(ctx context.Context, q meta.Querier, where string, args ...a
 	for rows.Next() {
 		var p Pipeline
 		var definition string
-		var created, published, target, next, attached int64
-		err := rows.Scan(&p.ID, &definition, &p.State, &created, &p.Leader, &p.Revision, &p.Warning, &published, &target, &next, &attached, &p.attachMS,
-			&p.attachTries, &p.AttachError)
+		var created, published, target, cycle, marked, next, attached int64
+		err := rows.Scan(&p.ID, &definition, &p.State, &created, &p.Leader, &p.Revision, &p.cataloged, &p.Warning, &published, &target, &cycle, &marked,
+			&next, &attached, &p.attachMS, &p.attachTries, &p.AttachError)
 		if err != nil {
 			return nil, metaFault("reading a pipeline", err)
 		}
@@ -122,7 +122,7 @@ func queryPipelines(ctx context.Context, q meta.Querier, where string, args ...a
 			return nil, fmt.Errorf("reading the definition of pipeline %s: %w", p.ID, err)
 		}
 		p.Attached = attached != 0
-		p.Created, p.Next = fromMillis(created), fromMillis(next)
+		p.Created, p.Next, p.Cycle, p.Marked = fromMillis(created), fromMillis(next), fromMillis(cycle), fromMillis(marked)
 		p.Published, p.Target = eventlog.Position(published), eventlog.Position(target)
 		all = append(all, &p)
 	}
@@ -163,6 +163,14 @@ func fromMillis(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// toMillis is UnixMilli with 0 for the zero time.
+func toMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // inList returns "?, ?, ?" for n parameters.

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/intake/store"
-	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
 
@@ -28,54 +26,149 @@ const (
 	attachTimeout = 3 * time.Minute
 	// clearTimeout bounds the removal of objects.
 	clearTimeout = 2 * time.Minute
+	// maxBackoff is the attempt from which on pauses are the longest.
+	maxBackoff = 20
 	// housekeepingPause keeps housekeeping that failed from being repeated at once.
 	housekeepingPause = 2 * time.Minute
 )
 
+// cycle is a series of runs up to a target: the position that was sealed at a time.
+type cycle struct {
+	target eventlog.Position
+	at     time.Time
+}
+
 // export makes one attempt at the open run, or at a new one when something has arrived.
 func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Position) (bool, error) {
 	p := c.Pipeline
-	run, target := (*Run)(nil), p.Target
+	run, cycle := (*Run)(nil), cycle{p.Target, p.Cycle}
 	var err error
 	if c.open {
 		run, err = w.Store.openRun(ctx, p.ID)
-		target = max(target, sealed) // a cycle that was held up goes on to what is there now
+		if sealed > cycle.target { // a cycle that was held up goes on to what is there now
+			cycle.target, cycle.at = sealed, w.Store.now()
+		}
 	} else {
 		w.unpin(p.ID)
-		run, target, err = w.plan(ctx, p, sealed)
+		run, cycle, err = w.plan(ctx, p, sealed)
 	}
-	if err != nil || run == nil {
+	switch {
+	case err != nil:
 		return false, err
+	case run == nil:
+		return false, w.wait(ctx, p, sealed, cycle.at)
 	}
 	changed := w.Store.Changed()
-	if err := w.Store.begin(ctx, p, run, target, w.Owner, w.Store.now().Add(w.LeaseTTL)); err != nil {
+	if err := w.Store.begin(ctx, p, run, cycle.target, cycle.at, w.Owner, w.Store.now().Add(w.LeaseTTL)); err != nil {
 		return false, err
 	}
-	p.Target = target
+	p.Target, p.Cycle = cycle.target, cycle.at
 	w.pin(&p.Definition, run)
 	attempt, stop := context.WithCancelCause(ctx)
-	limited, done := context.WithTimeoutCause(attempt, w.AttemptTimeout, errTimeout)
-	defer done()
+	watched, progress, end := watch(attempt, w.AttemptTimeout)
 	held := w.hold(attempt, stop, p.ID, changed)
-	m, err := w.write(limited, p, run)
-	cause := context.Cause(limited)
+	o, more, err := w.finish(watched, p, run, progress)
+	cause := context.Cause(watched)
+	end()
 	stop(nil)
 	<-held
 	// The result is stored even if the worker is told to stop meanwhile.
 	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer recorded()
-	if err == nil {
-		next, err := w.next(record, p, run)
-		if err != nil {
-			return true, err
-		}
-		if err := w.Store.succeed(record, p, run, m, w.Owner, next, w.Attacher != nil); err != nil {
-			return true, err
-		}
-		w.unpin(p.ID)
+	if err != nil {
+		return true, w.fail(record, p, run, err, cause)
+	}
+	next, err := w.next(record, p, run, more)
+	if err != nil {
+		return true, err
+	}
+	if err := w.Store.succeed(record, p, run, o, w.Owner, next, w.Attacher != nil && p.Glue.Use); err != nil {
+		return true, err
+	}
+	w.unpin(p.ID)
+	if run.UpTo < p.Target {
 		return true, nil
 	}
-	return true, w.fail(record, p, run, err, cause)
+	return true, w.endTrial(record, p, p.Cycle)
+}
+
+// finish makes the attempt and, when it was the last one of the cycle, writes markers of a raw pipeline; more tells that there are
+// further ones to write.
+func (w *Worker) finish(ctx context.Context, p *Pipeline, run *Run, progress func()) (o *outcome, more bool, err error) {
+	if o, err = w.write(ctx, p, run, progress); err != nil {
+		return nil, false, err
+	}
+	o.marked = p.Marked
+	if p.Type == TypeRaw && run.UpTo >= p.Target {
+		o.marked, more, err = w.mark(ctx, p, p.Cycle, progress)
+	}
+	return o, more, err
+}
+
+// mark writes the markers of a raw pipeline that are due.
+func (w *Worker) mark(ctx context.Context, p *Pipeline, at time.Time, progress func()) (marked time.Time, more bool, err error) {
+	a, err := w.attempt(ctx, p, nil, progress)
+	if err != nil {
+		return p.Marked, false, err
+	}
+	return a.mark(ctx, at)
+}
+
+// wait lets a pipeline that there is nothing for wait for its next turn. The folders of a raw pipeline get their markers without events
+// as well.
+func (w *Worker) wait(ctx context.Context, p *Pipeline, sealed eventlog.Position, at time.Time) error {
+	now := w.Store.now()
+	if p.Frequency == Continuous {
+		if !w.rest(p, sealed, now) {
+			return nil
+		}
+		if err := w.Store.skip(ctx, p, sealed, at, p.Marked, p.Next); err != nil {
+			return err
+		}
+		w.moved(p.ID, now)
+		return nil
+	}
+	next, err := w.scheduled(ctx, p)
+	if err != nil {
+		return err
+	}
+	marked := p.Marked
+	if p.Type == TypeRaw {
+		watched, progress, end := watch(ctx, w.AttemptTimeout)
+		defer end()
+		var more bool
+		if marked, more, err = w.mark(watched, p, at, progress); err != nil {
+			return errors.Join(err, w.Store.warn(ctx, p, err.Error(), now.Add(w.Backoff(maxBackoff))))
+		}
+		if more {
+			next = now
+		}
+		if p.Warning != "" {
+			if err := w.Store.warn(ctx, p, "", p.Next); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.Store.skip(ctx, p, max(sealed, p.Published), at, marked, next); err != nil {
+		return err
+	}
+	return w.endTrial(ctx, p, at)
+}
+
+// endTrial ends a trial whose days are over and exported, as far as they arrived before the cycle.
+func (w *Worker) endTrial(ctx context.Context, p *Pipeline, cycle time.Time) error {
+	if !p.Trial {
+		return nil
+	}
+	zone, err := w.zone(ctx, &p.Definition)
+	if err != nil {
+		return err
+	}
+	first, _ := trialRange(p.Created, zone)
+	if end := time.UnixMilli(newCalendar(zone).start(first + trialDays)); cycle.Before(end.Add(markAfter)) {
+		return nil
+	}
+	return w.Store.finish(ctx, p)
 }
 
 // fail records why an attempt ended and when the next one is due.
@@ -91,7 +184,7 @@ func (w *Worker) fail(ctx context.Context, p *Pipeline, run *Run, err, cause err
 		return end(Canceled, nil, 0)
 	case errors.Is(cause, errTimeout):
 		return end(TimedOut, fault.New(fault.Transient, "exporting", p.Name, err,
-			fmt.Sprintf("the attempt was stopped after %s: see whether the destination answers", w.AttemptTimeout)), w.Backoff(run.Attempts))
+			fmt.Sprintf("the attempt stood still for %s: see whether the destination answers", w.AttemptTimeout)), w.Backoff(run.Attempts))
 	case errors.Is(cause, context.Canceled):
 		return end(Pending, nil, 0) // the worker stops
 	case fault.ClassOf(err) == fault.Transient:
@@ -149,46 +242,56 @@ func (w *Worker) hold(ctx context.Context, stop context.CancelCauseFunc, id stri
 	return ended
 }
 
-// plan returns the pipeline's next window as a run that is not stored yet, nil when there is nothing to export, and the target of
-// the cycle that it belongs to.
-func (w *Worker) plan(ctx context.Context, p *Pipeline, sealed eventlog.Position) (*Run, eventlog.Position, error) {
-	target := p.Target
+// plan returns the pipeline's next window as a run that is not stored yet, nil when there is nothing to export, and the cycle that it
+// belongs to.
+func (w *Worker) plan(ctx context.Context, p *Pipeline, sealed eventlog.Position) (*Run, cycle, error) {
+	c := cycle{p.Target, p.Cycle}
 	for {
-		if p.Published >= target {
-			target = sealed
+		if p.Published >= c.target {
+			c = cycle{sealed, w.Store.now()}
 		}
-		if target > p.Published {
-			run := &Run{Pipeline: p.ID, After: p.Published, UpTo: target}
-			segments, err := w.Reader.Segments(ctx, run.window(&p.Definition))
-			if err != nil {
-				return nil, 0, fmt.Errorf("planning a run of pipeline %s: %w", p.Name, err)
-			}
-			if len(segments) > 0 {
-				if !p.Source.Snapshot() {
-					run.UpTo = cut(segments, target, w.MaxRecords)
-				}
-				return run, target, nil
+		if c.target > p.Published {
+			run, err := w.planned(ctx, p, c.target)
+			if run != nil || err != nil {
+				return run, c, err
 			}
 		}
-		if target >= sealed {
-			break
+		if c.target >= sealed {
+			return nil, c, nil
 		}
-		target = sealed
+		c = cycle{sealed, w.Store.now()}
 	}
-	if p.Frequency != Continuous {
-		next, err := w.scheduled(ctx, p)
-		if err != nil {
-			return nil, 0, err
+}
+
+// planned returns the run of the next window up to the target, nil if that holds nothing for the pipeline. Windows of snapshots and of
+// pipelines that replace days are not cut: each run of a series would write the same again.
+func (w *Worker) planned(ctx context.Context, p *Pipeline, target eventlog.Position) (*Run, error) {
+	run := &Run{Pipeline: p.ID, After: p.Published, UpTo: target}
+	segments, err := w.Reader.Segments(ctx, run.window(&p.Definition))
+	if err != nil {
+		return nil, fmt.Errorf("planning a run of pipeline %s: %w", p.Name, err)
+	}
+	if len(segments) == 0 || p.Source.Snapshot() {
+		if len(segments) == 0 {
+			run = nil
 		}
-		return nil, 0, w.Store.skip(ctx, p, max(sealed, p.Published), next)
+		return run, nil
 	}
-	if now := w.Store.now(); w.rest(p, sealed, now) {
-		if err := w.Store.skip(ctx, p, sealed, p.Next); err != nil {
-			return nil, 0, err
+	if !p.Sync {
+		run.UpTo = cut(segments, target, w.MaxRecords)
+	}
+	for _, s := range segments {
+		for _, d := range s.Days {
+			if s.After >= run.UpTo || !p.selects(d.Day) {
+				continue
+			}
+			if run.FirstDay == 0 {
+				run.FirstDay = d.Day
+			}
+			run.FirstDay, run.LastDay = min(run.FirstDay, d.Day), max(run.LastDay, d.Day)
 		}
-		w.moved(p.ID, now)
 	}
-	return nil, 0, nil
+	return run, nil
 }
 
 // cut returns where a window ends that begins before the segments, goes up to target at most, and holds about limit records.
@@ -208,10 +311,11 @@ func cut(segments []store.Segment, target eventlog.Position, limit int64) eventl
 	return target
 }
 
-// next returns when the pipeline is due again after the run succeeded: at once while the cycle's target is not reached.
-func (w *Worker) next(ctx context.Context, p *Pipeline, run *Run) (time.Time, error) {
+// next returns when the pipeline is due again after the run succeeded: at once while the cycle's target is not reached or there is more to
+// mark.
+func (w *Worker) next(ctx context.Context, p *Pipeline, run *Run, more bool) (time.Time, error) {
 	switch {
-	case run.UpTo < p.Target:
+	case run.UpTo < p.Target || more:
 		return w.Store.now(), nil
 	case p.Frequency == Continuous:
 		return run.Started.Add(p.Interval), nil
@@ -221,24 +325,42 @@ func (w *Worker) next(ctx context.Context, p *Pipeline, run *Run) (time.Time, er
 }
 
 func (w *Worker) scheduled(ctx context.Context, p *Pipeline) (time.Time, error) {
-	project, err := w.Projects.ByID(ctx, p.Project)
+	zone, err := w.zone(ctx, &p.Definition)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("scheduling pipeline %s: %w", p.Name, err)
+		return time.Time{}, err
 	}
-	return nextScheduled(p.Frequency, project.Zone, w.Store.now()), nil
+	return nextScheduled(p.Frequency, zone, w.Store.now()), nil
 }
 
-// nextScheduled returns the first start of an hourly or daily run after now: half past the hour, and half past midnight in the
-// project's time zone (Mixpanel, "Data pipelines", export schedule).
-func nextScheduled(f Frequency, zone *time.Location, now time.Time) time.Time {
-	t := now.In(zone)
-	if f == Hourly {
-		at := now.UTC().Truncate(time.Hour).Add(30 * time.Minute)
-		if !at.After(now) {
-			at = at.Add(time.Hour)
-		}
-		return at
+// zone returns the time zone of the pipeline's project.
+func (w *Worker) zone(ctx context.Context, d *Definition) (*time.Location, error) {
+	project, err := w.Projects.ByID(ctx, d.Project)
+	if err != nil {
+		return nil, fmt.Errorf("reading the time zone of pipeline %s: %w", d.Name, err)
 	}
+	return project.Zone, nil
+}
+
+// calendar returns the calendar that the pipeline's days are counted by.
+func (w *Worker) calendar(ctx context.Context, d *Definition) (*calendar, error) {
+	if !d.zoned() {
+		return newCalendar(time.UTC), nil
+	}
+	zone, err := w.zone(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return newCalendar(zone), nil
+}
+
+// nextScheduled returns the first start of an hourly or daily run after now: half an hour after the hour's end, and half past midnight in
+// the project's time zone (Mixpanel, "Data pipelines", export schedule).
+func nextScheduled(f Frequency, zone *time.Location, now time.Time) time.Time {
+	if f == Hourly {
+		ended := newCalendar(zone).nextHour(now.Add(-markAfter).UnixMilli())
+		return time.UnixMilli(ended).UTC().Add(markAfter)
+	}
+	t := now.In(zone)
 	at := time.Date(t.Year(), t.Month(), t.Day(), 0, 30, 0, 0, zone)
 	if !at.After(now) {
 		at = time.Date(t.Year(), t.Month(), t.Day()+1, 0, 30, 0, 0, zone)
@@ -275,10 +397,11 @@ func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 	if err != nil || run == nil {
 		return err
 	}
-	m, err := w.abandon(ctx, p, run)
+	o, err := w.abandon(ctx, p, run)
 	switch {
-	case err == nil && m != nil:
-		err = w.Store.succeed(ctx, p, run, m, w.Owner, w.Store.now(), false)
+	case err == nil && o != nil:
+		o.marked = p.Marked
+		err = w.Store.succeed(ctx, p, run, o, w.Owner, w.Store.now(), false)
 	case err == nil, fault.ClassOf(err) != fault.Transient:
 		err = w.Store.end(ctx, p, run, Canceled, err, true, w.Owner, w.Store.now())
 	}
@@ -288,29 +411,30 @@ func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 	return err
 }
 
-// abandon returns the manifest of a run that it has published, nil when it has removed the run's objects.
-func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*lake.Manifest, error) {
-	b, err := w.Destinations.Bucket(ctx, &p.Definition)
+// abandon returns what a run has published whose objects were complete, nil when it has removed the run's objects.
+func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*outcome, error) {
+	a, err := w.attempt(ctx, p, run, func() {})
 	if err != nil {
 		return nil, err
 	}
-	switch _, err := lake.ReadManifest(ctx, b, p.Layout(), run.name()); {
-	case err == nil:
-		run.Attempts = max(run.Attempts, 2)
-		return w.write(ctx, p, run)
-	case !errors.Is(err, bucket.ErrNotFound):
-		return nil, err
-	}
-	days, err := w.days(ctx, p, run)
+	m, err := a.written(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return nil, lake.Abandon(ctx, b, p.Layout(), run.name(), p.Layout().Folders(run.name(), days, false))
+	if m != nil {
+		return a.publish(ctx, m)
+	}
+	return nil, a.clear(ctx, &lake.Manifest{})
 }
 
-// collect removes the snapshots whose grace period is over.
+// collect removes the snapshots and the versions of days whose grace period is over.
 func (w *Worker) collect(ctx context.Context, p *Pipeline) error {
-	runs, err := w.Store.superseded(ctx, p.ID, w.Store.now().Add(-max(w.Grace, 0)))
+	expired := w.Store.now().Add(-max(w.Grace, 0))
+	runs, err := w.Store.superseded(ctx, p.ID, expired)
+	if err != nil {
+		return err
+	}
+	versions, err := w.Store.replaced(ctx, p.ID, expired)
 	if err != nil {
 		return err
 	}
@@ -323,6 +447,14 @@ func (w *Worker) collect(ctx context.Context, p *Pipeline) error {
 			return err
 		}
 		if err := w.Store.removed(ctx, run); err != nil {
+			return err
+		}
+	}
+	for _, v := range versions {
+		if err := removeVersion(ctx, b, p, v); err != nil {
+			return err
+		}
+		if err := w.Store.removedVersion(ctx, p.ID, v); err != nil {
 			return err
 		}
 	}
@@ -341,26 +473,4 @@ func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
 	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer recorded()
 	return w.Store.attached(record, p, cause, w.Store.now().Add(w.Backoff(p.attachTries+1)))
-}
-
-// days returns the event days that the run's window can hold, never nil for events.
-func (w *Worker) days(ctx context.Context, p *Pipeline, run *Run) ([]event.Day, error) {
-	if p.Source.Snapshot() {
-		return nil, nil
-	}
-	segments, err := w.Reader.Segments(ctx, run.window(&p.Definition))
-	if err != nil {
-		return nil, fmt.Errorf("listing the days of a run of pipeline %s: %w", p.Name, err)
-	}
-	seen := map[event.Day]bool{}
-	days := []event.Day{}
-	for _, s := range segments {
-		for _, d := range s.Days {
-			if !seen[d.Day] && d.Day >= p.From && (p.To == 0 || d.Day <= p.To) {
-				seen[d.Day] = true
-				days = append(days, d.Day)
-			}
-		}
-	}
-	return days, nil
 }

@@ -1,140 +1,227 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/schema"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
 
-// DayCount is how many rows of an event day three witnesses count. They agree unless someone changed the objects.
-type DayCount struct {
+// Place is an event day of a table.
+type Place struct {
+	// Table is "" where a pipeline has one table or none.
+	Table string
 	// Day is 0 for a snapshot.
 	Day event.Day
-	// Runs is the sum of the run history, Manifests that of the manifests, Objects the lines in the objects that they name.
+}
+
+// DayCount is how many rows of an event day three witnesses count. They agree unless someone changed the objects.
+type DayCount struct {
+	Place
+	// Runs is the sum of the run history, Manifests that of the manifests, Objects the rows in the objects that they name.
 	Runs, Manifests, Objects int64
+	// RunValues, ManifestValues and, when deep, ObjectValues have for each column of a schematized table, in order, the number of values
+	// that are not null; columns without any may be missing at the end.
+	RunValues, ManifestValues, ObjectValues []int64
 }
 
 // Counts are a pipeline's exported rows at one moment.
 type Counts struct {
 	// Published is the log position up to which everything is counted.
 	Published eventlog.Position
-	// Days are ascending.
+	// Days are ascending by table and day.
 	Days []DayCount
-	// Keys are the objects that the manifests name, each with its event day.
-	Keys map[string]event.Day
-	// Stray are objects of the pipeline below the table that no published run wrote. Snapshots that were replaced and are still
+	// Keys are the objects that the manifests name, each with its place.
+	Keys map[string]Place
+	// Stray are objects of the pipeline below its folder that no published run wrote. Snapshots and days that were replaced and are still
 	// readable are none, nor is what runs after Published are writing.
 	Stray []string
+	// Manifests are the published ones, in the order of their windows.
+	Manifests []*lake.Manifest
 }
 
-// Verify counts a pipeline's rows per event day in the run history and in the manifests and, when deep, reads every object and
-// counts its lines. Without deep, Objects is what the manifests say of the objects that are there.
+// Verify counts a pipeline's rows per table and event day in the run history and in the manifests and, when deep, reads every object and
+// counts its rows. Without deep, Objects is what the manifests say of the objects that are there.
 func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bool) (*Counts, error) {
-	counts := map[event.Day]*DayCount{}
-	day := func(d event.Day) *DayCount {
-		if counts[d] == nil {
-			counts[d] = &DayCount{Day: d}
-		}
-		return counts[d]
-	}
-	var days map[event.Day]lake.Totals
+	v := &witnesses{bucket: b, deep: deep, there: map[string]bool{}, days: map[Place]*DayCount{}, all: &Counts{Keys: map[string]Place{}}}
+	var days []TableDay
 	err := s.db.InTx(ctx, func(tx *meta.Tx) (err error) {
-		if p, err = onePipeline(ctx, tx, `WHERE id = ?`, p.ID); err == nil {
-			days, err = queryDays(ctx, tx, p.ID)
+		if v.p, err = onePipeline(ctx, tx, `WHERE id = ?`, p.ID); err == nil {
+			days, err = queryTableDays(ctx, tx, p.ID)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	for d, t := range days {
-		day(d).Runs += t.Rows
-	}
-	there, keys := map[string]bool{}, map[string]event.Day{}
-	layout := p.Layout()
-	for o, err := range b.List(ctx, layout.TableDir()) {
+	v.all.Published = v.p.Published
+	if v.p.Type == TypeAWS {
+		mapping, err := s.mapping(ctx, v.p, 0)
 		if err != nil {
-			return nil, fmt.Errorf("listing %s: %w", b.Location(layout.TableDir()), err)
+			return nil, err
 		}
-		if layout.Owns(o.Key) {
-			there[o.Key] = true
-		}
+		v.columns = columnNames(v.p, mapping)
 	}
-	count := func(m *lake.Manifest) error {
-		for _, o := range m.Data {
-			var d event.Day
-			if o.Day != "" {
-				var err error
-				if d, err = event.ParseDay(o.Day); err != nil {
-					return err
-				}
-			}
-			keys[o.Key] = d
-			c := day(d)
-			c.Manifests += o.Rows
-			if !there[o.Key] {
-				continue
-			}
-			delete(there, o.Key)
-			rows := o.Rows
-			if deep {
-				read, err := lake.Count(ctx, b, o.Key, nil)
-				if err != nil {
-					return err
-				}
-				rows = read.Rows
-			}
-			c.Objects += rows
+	for _, d := range days {
+		place := Place{Day: d.Day}
+		if d.Table != v.p.table() {
+			place.Table = d.Table
 		}
-		return nil
+		c := v.day(place)
+		c.Runs += d.Rows
+		c.RunValues = addValues(c.RunValues, d.Values)
 	}
-	replaced := func(m *lake.Manifest) {
-		for _, o := range m.Data {
-			delete(there, o.Key)
-		}
-	}
-	if err := eachPublished(ctx, b, p, count, replaced); err != nil {
+	if err := v.count(ctx); err != nil {
 		return nil, err
 	}
-	all := &Counts{Published: p.Published, Keys: keys}
-	for _, c := range counts {
-		all.Days = append(all.Days, *c)
+	for _, c := range v.days {
+		v.all.Days = append(v.all.Days, *c)
 	}
-	slices.SortFunc(all.Days, func(a, b DayCount) int { return int(a.Day) - int(b.Day) })
-	for key := range there {
-		if w, ok := layout.Window(key); !ok || w.After < uint64(p.Published) {
-			all.Stray = append(all.Stray, key)
-		}
-	}
-	slices.Sort(all.Stray)
-	return all, nil
+	slices.SortFunc(v.all.Days, func(a, b DayCount) int { return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Day, b.Day)) })
+	slices.Sort(v.all.Stray)
+	return v.all, nil
 }
 
-// eachPublished calls fn with the manifests that make up the table: all that are published, or a snapshot's newest. It calls replaced
-// with those of the snapshots before.
-func eachPublished(ctx context.Context, b bucket.Bucket, p *Pipeline, fn func(*lake.Manifest) error, replaced func(*lake.Manifest)) error {
-	var newest *lake.Manifest
-	err := lake.Manifests(ctx, b, p.Layout(), func(m *lake.Manifest) error {
-		if m.Window.UpTo > uint64(p.Published) {
-			return nil // its run has not ended
+// witnesses collects what Verify finds.
+type witnesses struct {
+	p      *Pipeline
+	bucket bucket.Bucket
+	deep   bool
+	// there are the pipeline's objects that no manifest has named yet.
+	there map[string]bool
+	days  map[Place]*DayCount
+	// columns are those of schematized tables, by the table of a Place.
+	columns map[string][]string
+	all     *Counts
+}
+
+func columnNames(p *Pipeline, mapping *schema.Mapping) map[string][]string {
+	names := map[string][]string{}
+	if mapping == nil {
+		return names
+	}
+	for _, t := range mapping.Tables() {
+		at := t.Name
+		if at == p.table() {
+			at = ""
 		}
-		if !p.Source.Snapshot() {
-			return fn(m)
+		for _, c := range t.Columns() {
+			names[at] = append(names[at], c.Name)
 		}
-		if newest != nil {
-			replaced(newest)
+	}
+	return names
+}
+
+func (v *witnesses) day(at Place) *DayCount {
+	if v.days[at] == nil {
+		v.days[at] = &DayCount{Place: at}
+	}
+	return v.days[at]
+}
+
+// count compares the objects with the manifests.
+func (v *witnesses) count(ctx context.Context) error {
+	layout := v.p.Layout()
+	for o, err := range v.bucket.List(ctx, layout.TableDir()) {
+		if err != nil {
+			return fmt.Errorf("listing %s: %w", v.bucket.Location(layout.TableDir()), err)
 		}
-		newest = m
+		if layout.Owns(o.Key) {
+			v.there[o.Key] = true
+		}
+	}
+	err := lake.Manifests(ctx, v.bucket, layout, func(m *lake.Manifest) error {
+		if m.Window.UpTo <= uint64(v.p.Published) { // else its run has not ended
+			v.all.Manifests = append(v.all.Manifests, m)
+		}
 		return nil
 	})
-	if err == nil && newest != nil {
-		err = fn(newest)
+	if err != nil {
+		return err
 	}
-	return err
+	current, err := v.current()
+	if err != nil {
+		return err
+	}
+	for _, m := range v.all.Manifests {
+		for _, o := range m.Data {
+			at, err := placeOf(o.Table, o.Day)
+			if err != nil {
+				return err
+			}
+			if newest, replaced := current[at]; replaced && newest != m {
+				delete(v.there, o.Key)
+				continue
+			}
+			if err := v.object(ctx, &o, at); err != nil {
+				return err
+			}
+		}
+	}
+	for key := range v.there {
+		if w, ok := layout.Window(key); !ok || w.After < uint64(v.p.Published) {
+			v.all.Stray = append(v.all.Stray, key)
+		}
+	}
+	return nil
+}
+
+// current returns the newest manifest of each place of a pipeline whose runs replace days or snapshots; empty for pipelines that add.
+func (v *witnesses) current() (map[Place]*lake.Manifest, error) {
+	current := map[Place]*lake.Manifest{}
+	if !v.p.Sync && !v.p.Source.Snapshot() {
+		return current, nil
+	}
+	for _, m := range v.all.Manifests {
+		if v.p.Source.Snapshot() {
+			current[Place{}] = m
+			continue
+		}
+		for _, td := range tableDaysOf(m) {
+			at, err := placeOf(td.Table, td.Day)
+			if err != nil {
+				return nil, err
+			}
+			current[at] = m
+		}
+	}
+	return current, nil
+}
+
+// object counts an object that a manifest names.
+func (v *witnesses) object(ctx context.Context, o *lake.Object, at Place) error {
+	v.all.Keys[o.Key] = at
+	c := v.day(at)
+	c.Manifests += o.Rows
+	c.ManifestValues = addValues(c.ManifestValues, o.Values)
+	if !v.there[o.Key] {
+		return nil
+	}
+	delete(v.there, o.Key)
+	if !v.deep {
+		c.Objects += o.Rows
+		return nil
+	}
+	held, err := lake.Count(ctx, v.bucket, o.Key, v.columns[at.Table])
+	if err != nil {
+		return err
+	}
+	c.Objects += held.Rows
+	c.ObjectValues = addValues(c.ObjectValues, held.Values)
+	return nil
+}
+
+func placeOf(table, day string) (Place, error) {
+	if day == "" {
+		return Place{Table: table}, nil
+	}
+	d, err := event.ParseDay(day)
+	return Place{table, d}, err
 }

@@ -40,10 +40,10 @@ func TestWhatIsStrayAndWhatIsNot(t *testing.T) {
 	due, err := h.store.candidates(h.ctx, "w", h.now(), h.now(), h.now())
 	require.NoError(t, err)
 	require.Len(t, due, 1)
-	run, target, err := h.worker.plan(h.ctx, due[0].Pipeline, h.reader.sealed)
+	run, cycle, err := h.worker.plan(h.ctx, due[0].Pipeline, h.reader.sealed)
 	require.NoError(t, err)
-	require.NoError(t, h.store.begin(h.ctx, due[0].Pipeline, run, target, "dead", h.now().Add(time.Minute)))
-	_, err = h.worker.write(h.ctx, due[0].Pipeline, run)
+	require.NoError(t, h.store.begin(h.ctx, due[0].Pipeline, run, cycle.target, cycle.at, "dead", h.now().Add(time.Minute)))
+	_, err = h.worker.write(h.ctx, due[0].Pipeline, run, func() {})
 	require.NoError(t, err)
 	require.Empty(t, stray(), "a run that has not ended")
 

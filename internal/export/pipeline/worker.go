@@ -44,7 +44,7 @@ type Config struct {
 	Runs int
 	// MaxRecords is about how many records a window holds: 2,000,000.
 	MaxRecords int64
-	// AttemptTimeout bounds an attempt at a run: 1 hour.
+	// AttemptTimeout bounds how long an attempt at a run may stand still: 1 hour.
 	AttemptTimeout time.Duration
 	// LeaseTTL is how long a dead worker's pipelines wait: 15 seconds.
 	LeaseTTL time.Duration

@@ -1,170 +1,207 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
-	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
-	"github.com/refract-io/refract/internal/export/transform"
+	"github.com/refract-io/refract/internal/export/schema"
+	"github.com/refract-io/refract/internal/export/selection"
+	"github.com/refract-io/refract/internal/export/where"
 	"github.com/refract-io/refract/internal/intake/store"
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
 
-// write makes an attempt: objects, manifest, catalog. A manifest that an earlier attempt has written says that the objects are
-// complete; they are not written again then.
-func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run) (*lake.Manifest, error) {
-	if p.Type != TypeJSON {
-		return nil, fault.New(fault.Setup, "exporting", p.Name, fmt.Errorf("the type %s is not exported yet", p.Type), "pause the pipeline")
+// attempt is one go at a run.
+type attempt struct {
+	*Worker
+	// p has the definition that the objects are written under.
+	p        *Pipeline
+	run      *Run
+	bucket   bucket.Bucket
+	calendar *calendar
+	// progress tells that the attempt gets on.
+	progress func()
+}
+
+// outcome is what an attempt has published.
+type outcome struct {
+	manifest *lake.Manifest
+	// cataloged is the revision whose catalog has the tables now.
+	cataloged int64
+	// unpartitioned names a table that could not be given partitions, "" for none.
+	unpartitioned string
+	// marked is the time up to which the folders of a raw pipeline have their markers.
+	marked time.Time
+}
+
+// warning tells what the user should know about a run that succeeded.
+func (o *outcome) warning() string {
+	if o.unpartitioned == "" {
+		return ""
 	}
+	return fmt.Sprintf("table %s has no partitions, since the role may not work on them: each query reads all days. Allow the role the partition "+
+		"actions of the setup page, drop the table, and make the pipeline anew to have them", o.unpartitioned)
+}
+
+// days returns the first and the last day that were exported, 0 for none.
+func (o *outcome) days() (first, last event.Day) {
+	days, err := o.manifest.Days()
+	if err != nil || len(days) == 0 {
+		return 0, 0
+	}
+	return days[0], days[len(days)-1]
+}
+
+// write makes an attempt: objects, mapping, manifest, mapping file, catalog. A manifest that an earlier attempt has written says that the
+// objects are complete; they are not written again then, and what is published is published as of that attempt's definition.
+func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run, progress func()) (*outcome, error) {
+	a, err := w.attempt(ctx, p, run, progress)
+	if err != nil {
+		return nil, err
+	}
+	var m *lake.Manifest
+	if run.Attempts > 1 {
+		if m, err = a.written(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if m == nil {
+		if m, err = a.writeObjects(ctx); err != nil {
+			return nil, err
+		}
+	}
+	progress()
+	return a.publish(ctx, m)
+}
+
+func (w *Worker) attempt(ctx context.Context, p *Pipeline, run *Run, progress func()) (*attempt, error) {
 	b, err := w.Destinations.Bucket(ctx, &p.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("opening bucket %s: %w", p.S3.Bucket, err)
 	}
-	c, err := w.Destinations.Catalog(ctx, &p.Definition)
-	if err != nil {
-		return nil, fmt.Errorf("opening the catalog of database %s: %w", p.Glue.Database, err)
-	}
-	layout := p.Layout()
-	var m *lake.Manifest
-	if run.Attempts > 1 {
-		if m, err = lake.ReadManifest(ctx, b, layout, run.name()); err != nil && !errors.Is(err, bucket.ErrNotFound) {
-			return nil, err
-		}
-	}
-	written := m == nil
-	if written {
-		if m, err = w.writeObjects(ctx, b, p, run); err != nil {
-			return nil, err
-		}
-	}
-	if run.Attempts > 1 {
-		days, err := w.days(ctx, p, run)
-		if err != nil {
-			return nil, err
-		}
-		if err := lake.Sweep(ctx, b, layout, run.name(), layout.Folders(run.name(), days, false), m); err != nil {
-			return nil, err
-		}
-	}
-	if p.Source.Snapshot() {
-		m.Location = b.Location(layout.VersionDir(run.name()))
-	}
-	if written && (len(m.Data) > 0 || p.Source.Snapshot()) {
-		if err := lake.WriteManifest(ctx, b, layout, m); err != nil {
-			return nil, err
-		}
-	}
-	table := lake.Table{Database: p.Glue.Database, Name: p.Table, Columns: columns(&p.Definition), Root: b.Location(layout.TableDir())}
-	if p.Source.Snapshot() {
-		table.Location = m.Location
-		return m, w.publisher.PublishVersion(ctx, c, table)
-	}
-	table.Partitioned, table.Location = true, table.Root
-	days, err := m.Days()
+	c, err := w.calendar(ctx, &p.Definition)
 	if err != nil {
 		return nil, err
 	}
-	partitions := make([]lake.Partition, len(days))
-	for i, d := range days {
-		partitions[i] = lake.Partition{Day: d, Location: b.Location(layout.DayDir(d))}
+	return &attempt{Worker: w, p: p, run: run, bucket: b, calendar: c, progress: progress}, nil
+}
+
+// written returns the manifest of an earlier attempt, nil if there is none, and goes back to the definition that it was written under.
+func (a *attempt) written(ctx context.Context) (*lake.Manifest, error) {
+	m, err := lake.ReadManifest(ctx, a.bucket, a.p.Layout(), a.run.name())
+	if errors.Is(err, bucket.ErrNotFound) {
+		return nil, nil
 	}
-	unpartitioned, err := w.publisher.PublishPartitions(ctx, c, table, partitions)
-	if unpartitioned {
-		w.Logger.Warn("the role may not work on partitions, so the table has none", "pipeline", p.Name, "table", p.Glue.Database+"."+p.Table)
+	if err != nil {
+		return nil, err
 	}
+	a.p, err = a.Store.definitionAt(ctx, a.p, cmp.Or(m.Revision, 1))
 	return m, err
 }
 
-func columns(d *Definition) []catalog.Column {
-	switch d.Source {
-	case People:
-		return transform.ProfileColumns()
-	case Identities:
-		return transform.IdentityColumns()
+// writeObjects writes the rows of the run's window, removes what an earlier attempt has left besides, and says with the manifest that the
+// objects are complete. A run without rows has no manifest, unless it replaces something.
+func (a *attempt) writeObjects(ctx context.Context) (m *lake.Manifest, err error) {
+	var mapping *schema.Mapping
+	switch a.p.Type {
+	case TypeAWS:
+		m, mapping, err = a.writeTables(ctx)
+	case TypeRaw:
+		m, err = a.writeRaw(ctx)
 	default:
-		return transform.EventColumns(d.Milliseconds)
+		m, err = a.writeRows(ctx)
 	}
+	if err != nil {
+		return nil, err
+	}
+	if a.run.Attempts > 1 {
+		if err := a.sweep(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	if a.p.Type == TypeAWS {
+		if err := a.Store.keepMapping(ctx, a.p, a.run, a.Owner, mapping); err != nil {
+			return nil, err
+		}
+	}
+	if a.p.Source.Snapshot() {
+		m.Location = a.bucket.Location(a.p.Layout().VersionDir(a.run.name()))
+	}
+	if len(m.Data) == 0 && len(m.Emptied) == 0 && !a.p.Source.Snapshot() {
+		return m, nil
+	}
+	return m, lake.WriteManifest(ctx, a.bucket, a.p.Layout(), m)
 }
 
-// writeObjects writes the rows of the run's window.
-func (w *Worker) writeObjects(ctx context.Context, b bucket.Bucket, p *Pipeline, run *Run) (*lake.Manifest, error) {
-	layout := p.Layout()
-	out := lake.NewWriter(ctx, b, layout, run.name(), w.Writer)
-	whole := lake.NewWriter(ctx, b, layout, run.name(), w.Writer)
-	rows := &transform.Rows{Milliseconds: p.Milliseconds, Whole: func(row []byte, position uint64) error {
-		if err := whole.Begin(lake.Folder{Dir: layout.OversizeDir()}); err != nil {
-			return err
-		}
-		return whole.Commit(append(whole.Buffer(), row...), position)
-	}}
-	err := w.scan(ctx, p, run, rows, out)
-	if err != nil {
-		out.Abort()
-		whole.Abort()
-		return nil, err
-	}
-	data, err := out.Close()
-	if err != nil {
-		whole.Abort()
-		return nil, err
-	}
-	kept, err := whole.Close()
-	if err != nil {
-		return nil, err
-	}
+func (a *attempt) manifest(rowFormat string, data, oversize []lake.Object) *lake.Manifest {
+	p := a.p
 	m := &lake.Manifest{
-		Format: lake.ManifestFormat, RowFormat: lake.RowFormat, Pipeline: p.ID, Name: p.Name, Project: p.Project, Source: string(p.Source),
-		Table: p.Table, Window: run.name(), FirstDay: dayText(p.From), LastDay: dayText(p.To), Data: data, Oversize: kept,
+		Format: lake.ManifestFormat, RowFormat: rowFormat, Pipeline: p.ID, Name: p.Name, Project: p.Project, Source: string(p.Source),
+		Table: p.table(), Window: a.run.name(), Revision: p.Revision, FirstDay: dayText(p.From), LastDay: dayText(p.To), Data: data, Oversize: oversize,
 	}
 	m.Sum()
-	m.Totals.Long, m.Totals.Reduced = rows.Long, rows.Reduced
-	return m, nil
+	return m
 }
 
-func (w *Worker) scan(ctx context.Context, p *Pipeline, run *Run, rows *transform.Rows, out *lake.Writer) error {
-	layout := p.Layout()
-	switch p.Source {
-	case People:
-		if err := out.Begin(lake.Folder{Dir: layout.VersionDir(run.name())}); err != nil {
-			return err
+// scan calls fn with the events of the window that are selected.
+func (a *attempt) scan(ctx context.Context, w store.Window, s *selection.Selector, fn func(*store.Batch) error) error {
+	return a.Reader.Scan(ctx, w, func(b *store.Batch) error {
+		a.progress()
+		chosen, err := s.Choose(b)
+		if err != nil {
+			return selectionFault(a.p, err)
 		}
-		return w.Reader.ScanProfiles(ctx, p.Project, run.UpTo, func(distinctID, properties []byte) error {
-			row, err := rows.AppendProfile(out.Buffer(), distinctID, properties)
-			if err != nil {
-				return err
-			}
-			return out.Commit(row, 0)
-		})
-	case Identities:
-		if err := out.Begin(lake.Folder{Dir: layout.VersionDir(run.name())}); err != nil {
-			return err
+		if chosen.Len == 0 {
+			return nil
 		}
-		return w.Reader.ScanIdentities(ctx, p.Project, run.UpTo, func(distinctID, resolved []byte) error {
-			return out.Commit(rows.AppendIdentity(out.Buffer(), distinctID, resolved), 0)
-		})
-	}
-	var day event.Day
-	first := true
-	return w.Reader.Scan(ctx, run.window(&p.Definition), func(b *store.Batch) error {
-		if first || b.Day != day {
-			first, day = false, b.Day
-			if err := out.Begin(lake.Folder{Dir: layout.DayDir(day), Day: day.String()}); err != nil {
-				return err
-			}
-		}
-		for i := range b.Len {
-			row, err := rows.AppendEvent(out.Buffer(), b, i)
-			if err != nil {
-				return err
-			}
-			if err := out.Commit(row, b.Position[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return fn(chosen)
 	})
+}
+
+// spans calls fn with the rows [from, to) of the batch that follow each other and belong to one day of the zone, for the days in the
+// pipeline's range.
+func (a *attempt) spans(b *store.Batch, fn func(d event.Day, from, to int) error) error {
+	for from := 0; from < b.Len; {
+		day, to := a.calendar.day(b.Time[from]), from+1
+		for to < b.Len && a.calendar.day(b.Time[to]) == day {
+			to++
+		}
+		if a.p.selects(day) {
+			if err := fn(day, from, to); err != nil {
+				return err
+			}
+		}
+		from = to
+	}
+	return nil
+}
+
+// selector opens the pipeline's selection as of the end of the run's window.
+func (a *attempt) selector(ctx context.Context) (*selection.Selector, error) {
+	rule, err := selection.Compile(&a.p.Selection)
+	if err != nil {
+		return nil, selectionFault(a.p, err)
+	}
+	s, err := rule.Open(ctx, a.Reader, a.p.Project, a.run.UpTo)
+	if err != nil {
+		return nil, selectionFault(a.p, err)
+	}
+	return s, nil
+}
+
+// selectionFault makes an error of a selection one that the user can mend.
+func selectionFault(p *Pipeline, err error) error {
+	if _, ok := errors.AsType[*where.Error](err); ok {
+		return fault.New(fault.Setup, "selecting events for", p.Name, err, "edit the expression where of the pipeline")
+	}
+	if errors.Is(err, selection.ErrTooManyUsers) {
+		return fault.New(fault.Setup, "selecting events for", p.Name, err, "name fewer user properties in the expression where")
+	}
+	return err
 }

@@ -92,6 +92,9 @@ func Compile(s *Selection) (*Rule, error) {
 	return r, nil
 }
 
+// AsksUsers reports whether the choice depends on user profiles, and so on when it is made.
+func (r *Rule) AsksUsers() bool { return r.where != nil && len(r.where.UserProperties()) > 0 }
+
 // Selector applies a rule. It serves one goroutine.
 type Selector struct {
 	rule    *Rule
