@@ -55,6 +55,10 @@ type functionsRequest struct {
 	MaxResults   *int
 }
 
+// functionSeparator stands between database and name in the keys by which functions are paged. Names don't hold it, so that the keys are
+// in the order of database and name.
+const functionSeparator = "\x00"
+
 type functionsAnswer struct {
 	UserDefinedFunctions []functionShape
 	NextToken            string `json:",omitempty"`
@@ -67,6 +71,9 @@ func (s *server) getFunctions(ctx context.Context, in *functionsRequest) (*funct
 		database = "*"
 	}
 	if err := s.begin(ctx, "GetUserDefinedFunctions", in.CatalogID, s.functionARN(database, "*"), member{"pattern", in.Pattern}); err != nil {
+		return nil, err
+	}
+	if err := nameable("databaseName", in.DatabaseName); err != nil {
 		return nil, err
 	}
 	if err := oneOf("functionType", in.FunctionType, "REGULAR_FUNCTION", "AGGREGATE_FUNCTION", "STORED_PROCEDURE"); err != nil {
@@ -86,8 +93,9 @@ func (s *server) getFunctions(ctx context.Context, in *functionsRequest) (*funct
 			selected = append(selected, f)
 		}
 	}
-	// Names hold no zero bytes, so that the keys are in the order of database and name.
-	selected, next, err := page(selected, func(f *catalog.UserDefinedFunction) string { return f.DatabaseName + "\x00" + f.FunctionName },
+	selected, next, err := page(selected, func(f *catalog.UserDefinedFunction) string {
+		return f.DatabaseName + functionSeparator + f.FunctionName
+	},
 		in.NextToken, in.MaxResults, maxCatalogPage, "GetUserDefinedFunctions", strings.ToLower(in.DatabaseName), in.Pattern, in.FunctionType)
 	if err != nil {
 		return nil, err

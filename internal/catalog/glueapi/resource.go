@@ -30,8 +30,24 @@ func (s *server) tableARN(database string, tables ...string) []string {
 	return arns
 }
 
-// member is a required member of a request.
+// member is a required member of a request: a name of something.
 type member struct{ name, value string }
+
+// check refuses a name that no resource can have.
+func (m member) check() error {
+	if m.value == "" {
+		return missing(m.name)
+	}
+	return nameable(m.name, m.value)
+}
+
+// nameable refuses control characters, which names don't have and which a database may not take as text.
+func nameable(member, value string) error {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' }) {
+		return invalid(fmt.Sprintf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must not have control characters", member))
+	}
+	return nil
+}
 
 // missing refuses a request without a required member.
 func missing(name string) error {
@@ -50,8 +66,8 @@ func oneOf(name, value string, allowed ...string) error {
 // begin checks what every request has before anything else is done: the required names, the permission, and the catalog's id.
 func (s *server) begin(ctx context.Context, action, catalogID string, resources []string, required ...member) error {
 	for _, m := range required {
-		if m.value == "" {
-			return missing(m.name)
+		if err := m.check(); err != nil {
+			return err
 		}
 	}
 	if err := s.auth.Authorize(ctx, "glue:"+action, resources); err != nil {

@@ -86,6 +86,9 @@ func (s *server) getTables(ctx context.Context, in *tablesRequest) (*tablesAnswe
 	if err != nil {
 		return nil, err
 	}
+	if err := nameable("nextToken", last); err != nil {
+		return nil, err
+	}
 	selected, more, err := s.catalog.ScanTables(ctx, in.DatabaseName, matches, last, size)
 	if err != nil {
 		return nil, err
@@ -210,6 +213,11 @@ func (s *server) batchDeleteTable(ctx context.Context, in *batchDeleteTableReque
 	if len(in.TablesToDelete) > maxBatchDeleteTable {
 		return nil, invalid(fmt.Sprintf("1 validation error detected: Value at 'tablesToDelete' failed to satisfy constraint: "+
 			"Member must have length less than or equal to %d", maxBatchDeleteTable))
+	}
+	for _, name := range in.TablesToDelete {
+		if err := nameable("tablesToDelete", name); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := s.catalog.GetDatabase(ctx, in.DatabaseName); err != nil {
 		return nil, err

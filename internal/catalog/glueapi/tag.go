@@ -18,6 +18,9 @@ func (s *server) beginTag(ctx context.Context, operation string, in *tagRequest)
 	if !ok {
 		return "", "", invalid(fmt.Sprintf("The ARN '%s' is not of this catalog, whose resources begin with '%s'.", in.ResourceARN, s.arn("")))
 	}
+	if err := nameable("resourceArn", path); err != nil {
+		return "", "", err
+	}
 	parts := strings.Split(strings.ToLower(path), "/")
 	switch {
 	case len(parts) == 2 && parts[0] == "database" && parts[1] != "":
