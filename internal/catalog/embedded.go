@@ -15,8 +15,8 @@ import (
 // Embedded is a catalog in Refract's own metadata database. It gives Glue's answers without Glue: its limits, its folding of
 // database and table names to lower case, its versions, and its messages. Column names keep their case.
 //
-// Partitions are kept in the byte order of their values, and the columns of a partition's descriptor once for all partitions of a
-// table that have the same, so that a table of 100,000 partitions with hundreds of columns stays small.
+// Partitions are kept in the byte order of their values, and a partition's descriptor, but for its location, once for all partitions
+// of a table that have the same, so that a table of 100,000 partitions with hundreds of columns stays small.
 type Embedded struct{ db *meta.DB }
 
 var _ Catalog = (*Embedded)(nil)

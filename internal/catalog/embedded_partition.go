@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +118,7 @@ func (e *Embedded) changePartitions(ctx context.Context, op, database, table str
 	}
 	var failed []PartitionError
 	err := e.withLockedTable(ctx, op+" partitions of catalog table", database, table, func(tx *meta.Tx, t *storedTable) error {
-		w := &partitionWriter{tx: tx, table: t, lists: map[[sha256.Size]byte]int64{}}
+		w := &partitionWriter{tx: tx, table: t}
 		err := change(w)
 		failed = w.failed
 		return err
@@ -127,12 +129,14 @@ func (e *Embedded) changePartitions(ctx context.Context, op, database, table str
 	return err
 }
 
-// partitionBody is what a partition's row keeps besides its values and columns.
+// partitionBody is what a partition's row keeps besides its values and what it shares with others.
 type partitionBody struct {
-	StorageDescriptor StorageDescriptor
-	Parameters        map[string]string `json:",omitempty"`
-	LastAccessTime    time.Time         `json:",omitzero"`
-	LastAnalyzedTime  time.Time         `json:",omitzero"`
+	Location         string            `json:",omitempty"`
+	Parameters       map[string]string `json:",omitempty"`
+	LastAccessTime   time.Time         `json:",omitzero"`
+	LastAnalyzedTime time.Time         `json:",omitzero"`
+	// StorageDescriptor is there in rows of earlier versions, which shared the columns alone.
+	StorageDescriptor *StorageDescriptor `json:",omitempty"`
 }
 
 // partitionWriter changes partitions of one table in one transaction.
@@ -140,8 +144,9 @@ type partitionWriter struct {
 	tx     *meta.Tx
 	table  *storedTable
 	failed []PartitionError
-	// lists holds the ids of the column lists met so far, by digest.
-	lists map[[sha256.Size]byte]int64
+	// last is the descriptor met last, without its location: partitions mostly have the same. It is checked and kept under lastID.
+	last   *StorageDescriptor
+	lastID int64
 }
 
 // each notes the failure of one item. Failures of the whole call are returned.
@@ -233,43 +238,62 @@ func (w *partitionWriter) delete(ctx context.Context, values []string) error {
 	return err
 }
 
-// encode checks a partition and returns the id of its column list and the rest of it.
-func (w *partitionWriter) encode(ctx context.Context, p *PartitionInput) (list int64, body string, err error) {
+// encode checks a partition and returns the id of its descriptor and the rest of it.
+func (w *partitionWriter) encode(ctx context.Context, p *PartitionInput) (descriptor int64, body string, err error) {
 	var c checks
-	if c.partition(p, len(w.table.PartitionKeys)); c.err != nil {
+	c.values(p.Values, len(w.table.PartitionKeys))
+	c.line("storageDescriptor.location", p.StorageDescriptor.Location, 0, maxLocation)
+	c.parameters("partitionInput.parameters", p.Parameters)
+	if c.err != nil {
 		return 0, "", c.err
 	}
 	d := filled(p.StorageDescriptor)
-	if list, err = w.columnList(ctx, d.Columns); err != nil {
-		return 0, "", err
+	d.Location = ""
+	if w.last == nil || !sameDescriptor(w.last, &d) {
+		if c.descriptor(&d); c.err != nil {
+			return 0, "", c.err
+		}
+		if w.lastID, err = w.keepDescriptor(ctx, &d); err != nil {
+			return 0, "", err
+		}
+		w.last = &d
 	}
-	d.Columns = nil
-	text, err := json.Marshal(partitionBody{d, p.Parameters, p.LastAccessTime, p.LastAnalyzedTime})
+	text, err := json.Marshal(partitionBody{
+		Location: p.StorageDescriptor.Location, Parameters: p.Parameters, LastAccessTime: p.LastAccessTime, LastAnalyzedTime: p.LastAnalyzedTime,
+	})
 	if err != nil {
 		return 0, "", fmt.Errorf("encoding partition %v: %w", p.Values, err)
 	}
-	return list, string(text), nil
+	return w.lastID, string(text), nil
 }
 
-// columnList returns the id of the table's list of these columns. Lists are never changed; they go with their table.
-func (w *partitionWriter) columnList(ctx context.Context, columns []Column) (int64, error) {
-	text, err := json.Marshal(columns)
+// keepDescriptor returns the id under which the table keeps this descriptor, in the table catalog_column_list, whose rows of earlier
+// versions are lists of columns. They are never changed, and go with their table.
+func (w *partitionWriter) keepDescriptor(ctx context.Context, d *StorageDescriptor) (id int64, err error) {
+	text, err := json.Marshal(d)
 	if err != nil {
-		return 0, fmt.Errorf("encoding columns: %w", err)
+		return 0, fmt.Errorf("encoding a descriptor: %w", err)
 	}
 	digest := sha256.Sum256(text)
-	if id, ok := w.lists[digest]; ok {
-		return id, nil
-	}
 	if _, err := w.tx.Exec(ctx, `INSERT INTO catalog_column_list (table_id, digest, columns) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 		w.table.id, digest[:], string(text)); err != nil {
-		return 0, fmt.Errorf("keeping a column list: %w", err)
+		return 0, fmt.Errorf("keeping a descriptor: %w", err)
 	}
-	var id int64
 	err = w.tx.QueryRow(ctx, `SELECT id FROM catalog_column_list WHERE table_id = ? AND digest = ?`, w.table.id, digest[:]).Scan(&id)
 	if err != nil {
-		return 0, fmt.Errorf("reading a column list: %w", err)
+		return 0, fmt.Errorf("reading a descriptor: %w", err)
 	}
-	w.lists[digest] = id
 	return id, nil
+}
+
+// sameDescriptor compares descriptors. It is faster than their encoding, and most are the same.
+func sameDescriptor(a, b *StorageDescriptor) bool {
+	return a.Location == b.Location && a.InputFormat == b.InputFormat && a.OutputFormat == b.OutputFormat && a.Compressed == b.Compressed &&
+		a.NumberOfBuckets == b.NumberOfBuckets && a.StoredAsSubDirectories == b.StoredAsSubDirectories && maps.Equal(a.Parameters, b.Parameters) &&
+		a.SerdeInfo.Name == b.SerdeInfo.Name && a.SerdeInfo.SerializationLibrary == b.SerdeInfo.SerializationLibrary &&
+		maps.Equal(a.SerdeInfo.Parameters, b.SerdeInfo.Parameters) &&
+		slices.Equal(a.BucketColumns, b.BucketColumns) && slices.Equal(a.SortColumns, b.SortColumns) &&
+		slices.EqualFunc(a.Columns, b.Columns, func(a, b Column) bool {
+			return a.Name == b.Name && a.Type == b.Type && a.Comment == b.Comment && maps.Equal(a.Parameters, b.Parameters)
+		})
 }

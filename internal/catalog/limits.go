@@ -100,11 +100,12 @@ func (c *checks) descriptor(d *StorageDescriptor) {
 }
 
 func (c *checks) columns(member string, columns []Column) {
+	name, hiveType, comment, parameters := member+".name", member+".type", member+".comment", member+".parameters"
 	for _, column := range columns {
-		c.line(member+".name", column.Name, 1, maxName)
-		c.line(member+".type", column.Type, 0, maxType)
-		c.line(member+".comment", column.Comment, 0, maxComment)
-		c.parameters(member+".parameters", column.Parameters)
+		c.line(name, column.Name, 1, maxName)
+		c.line(hiveType, column.Type, 0, maxType)
+		c.line(comment, column.Comment, 0, maxComment)
+		c.parameters(parameters, column.Parameters)
 	}
 }
 
@@ -126,12 +127,6 @@ func (c *checks) values(values []string, keys int) {
 	for _, value := range values {
 		c.text("partitionValueList", value, 1, maxPartitionValue)
 	}
-}
-
-func (c *checks) partition(p *PartitionInput, keys int) {
-	c.values(p.Values, keys)
-	c.descriptor(&p.StorageDescriptor)
-	c.parameters("partitionInput.parameters", p.Parameters)
 }
 
 func (c *checks) batch(member string, n, most int) {

@@ -41,20 +41,21 @@ func (e *Embedded) GetPartitions(ctx context.Context, database, table, expressio
 }
 
 // ScanPartitions returns the partitions that s selects and whether there are more. It reads one state of the table, and only the
-// ranges of the first key that the expression allows. Partitions with the same columns share the slice.
+// ranges of the first key that the expression allows. Partitions with the same descriptors share their lists and maps.
 func (e *Embedded) ScanPartitions(ctx context.Context, database, table string, s Scan) (partitions []*Partition, more bool, err error) {
 	database, table = strings.ToLower(database), strings.ToLower(table)
-	partitions, more, err = e.scan(ctx, database, table, s)
+	partitions, more, _, err = e.scan(ctx, database, table, s)
 	return partitions, more, classed("reading the partitions of catalog table", database+"."+table, err)
 }
 
-func (e *Embedded) scan(ctx context.Context, database, table string, s Scan) ([]*Partition, bool, error) {
+// scan also returns how many rows it read.
+func (e *Embedded) scan(ctx context.Context, database, table string, s Scan) (partitions []*Partition, more bool, read int, err error) {
 	t, err := readTable(ctx, e.db, database, table)
 	if err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
 	if s.TotalSegments < 0 || s.TotalSegments > MaxSegments || s.Segment < 0 || s.Segment >= max(s.TotalSegments, 1) {
-		return nil, false, refuse(ErrInvalidInput, "Segment %d of %d is not valid; there may be %d.", s.Segment, s.TotalSegments, MaxSegments)
+		return nil, false, 0, refuse(ErrInvalidInput, "Segment %d of %d is not valid; there may be %d.", s.Segment, s.TotalSegments, MaxSegments)
 	}
 	keys := make([]expression.Key, len(t.PartitionKeys))
 	for i, key := range t.PartitionKeys {
@@ -62,21 +63,21 @@ func (e *Embedded) scan(ctx context.Context, database, table string, s Scan) ([]
 	}
 	filter, err := expression.Compile(s.Expression, keys)
 	if err != nil {
-		return nil, false, refuse(ErrInvalidInput, "%v", err)
+		return nil, false, 0, refuse(ErrInvalidInput, "%v", err)
 	}
 	if s.After != nil {
 		var c checks
 		if c.values(s.After, len(keys)); c.err != nil {
-			return nil, false, c.err
+			return nil, false, 0, c.err
 		}
 	}
 	query, args := rangeQuery(t.id, sortKeyRanges(filter.LeadingRanges(), s.After), bucketsOf(s.Segment, s.TotalSegments))
 	if query == "" {
-		return nil, false, nil
+		return nil, false, 0, nil
 	}
 	rows, err := e.db.Query(ctx, query, args...)
 	if err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
 	defer rows.Close()
 	decoder := partitionDecoder{table: t, withoutColumns: s.WithoutColumns}
@@ -90,18 +91,17 @@ func (e *Embedded) scan(ctx context.Context, database, table string, s Scan) ([]
 		}
 		return ok, err
 	}
-	more := false
 	for rows.Next() && !more {
 		err := decoder.row(rows, selects)
 		if more = errors.Is(err, errLimit); err != nil && !more {
-			return nil, false, err
+			return nil, false, 0, err
 		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
-	partitions, err := decoder.finish(ctx, e.db)
-	return partitions, more, err
+	partitions, err = decoder.finish(ctx, e.db)
+	return partitions, more, decoder.rows, err
 }
 
 // errLimit ends a scan at one more partition than its limit.
@@ -184,22 +184,24 @@ func rangeQuery(table int64, ranges []keyRange, in bucketRange) (string, []any) 
 	return strings.Join(parts, ` UNION ALL `) + ` ORDER BY sort_key`, args
 }
 
-// partitionDecoder makes partitions of rows. Their columns, which most of them share, are read at the end.
+// partitionDecoder makes partitions of rows. Their descriptors, which most of them share, are read at the end.
 type partitionDecoder struct {
 	table          *storedTable
 	withoutColumns bool
 
-	out   []*Partition
-	lists []int64 // the column list of each
+	rows   int // that were read
+	out    []*Partition
+	shared []int64 // the id of each one's descriptor
 }
 
-// row decodes one row unless selects, which may be nil, is false for it. The body, the larger part, is decoded only if it is kept.
+// row decodes one row unless selects, which may be nil, is false for it.
 func (d *partitionDecoder) row(row scanner, selects func(values []string) (bool, error)) error {
-	var list, created int64
+	var shared, created int64
 	var key, body []byte
-	if err := row.Scan(&key, &list, &body, &created); err != nil {
+	if err := row.Scan(&key, &shared, &body, &created); err != nil {
 		return err
 	}
+	d.rows++
 	values, err := parseSortKey(key, len(d.table.PartitionKeys))
 	if err != nil {
 		return err
@@ -213,40 +215,70 @@ func (d *partitionDecoder) row(row scanner, selects func(values []string) (bool,
 	if err := json.Unmarshal(body, &kept); err != nil {
 		return fmt.Errorf("decoding partition %v: %w", values, err)
 	}
-	d.out = append(d.out, &Partition{
-		PartitionInput: PartitionInput{Values: values, StorageDescriptor: kept.StorageDescriptor, Parameters: kept.Parameters,
-			LastAccessTime: kept.LastAccessTime, LastAnalyzedTime: kept.LastAnalyzedTime},
-		DatabaseName: d.table.DatabaseName, TableName: d.table.Name, CreationTime: instant(created),
-	})
-	d.lists = append(d.lists, list)
+	p := &Partition{
+		PartitionInput: PartitionInput{Values: values, Parameters: kept.Parameters, LastAccessTime: kept.LastAccessTime, LastAnalyzedTime: kept.LastAnalyzedTime},
+		DatabaseName:   d.table.DatabaseName, TableName: d.table.Name, CreationTime: instant(created),
+	}
+	if kept.StorageDescriptor != nil {
+		p.StorageDescriptor = *kept.StorageDescriptor
+	} else {
+		p.StorageDescriptor.Location = kept.Location
+	}
+	d.out, d.shared = append(d.out, p), append(d.shared, shared)
 	return nil
 }
 
-// finish fills in the columns and returns the partitions.
+// finish fills in what is shared and returns the partitions.
 func (d *partitionDecoder) finish(ctx context.Context, q meta.Querier) ([]*Partition, error) {
-	if d.withoutColumns {
-		return d.out, nil
-	}
-	known := map[int64][]Column{}
+	known := map[int64]*sharedDescriptor{}
 	for i, p := range d.out {
-		id := d.lists[i]
-		columns, ok := known[id]
+		id := d.shared[i]
+		s, ok := known[id]
 		if !ok {
-			var text []byte
-			err := q.QueryRow(ctx, `SELECT columns FROM catalog_column_list WHERE id = ?`, id).Scan(&text)
-			if errors.Is(err, sql.ErrNoRows) {
-				return nil, noTable(d.table.Name) // deleted meanwhile, and its lists with it
+			var err error
+			if s, err = readDescriptor(ctx, q, id); err != nil {
+				if errors.Is(err, sql.ErrNoRows) {
+					return nil, noTable(d.table.Name) // deleted meanwhile, and its descriptors with it
+				}
+				return nil, err
 			}
-			if err != nil {
-				return nil, fmt.Errorf("reading a column list: %w", err)
+			if d.withoutColumns {
+				s.descriptor.Columns = nil
 			}
-			if err := json.Unmarshal(text, &columns); err != nil {
-				return nil, fmt.Errorf("decoding a column list: %w", err)
-			}
-			columns = slices.Clip(columns)
-			known[id] = columns
+			known[id] = s
 		}
-		p.StorageDescriptor.Columns = columns
+		if s.columnsOnly {
+			p.StorageDescriptor.Columns = s.descriptor.Columns
+			continue
+		}
+		location := p.StorageDescriptor.Location
+		p.StorageDescriptor = s.descriptor
+		p.StorageDescriptor.Location = location
 	}
 	return d.out, nil
+}
+
+// sharedDescriptor is a descriptor without a location, or only its columns.
+type sharedDescriptor struct {
+	descriptor  StorageDescriptor
+	columnsOnly bool
+}
+
+func readDescriptor(ctx context.Context, q meta.Querier, id int64) (*sharedDescriptor, error) {
+	var text []byte
+	if err := q.QueryRow(ctx, `SELECT columns FROM catalog_column_list WHERE id = ?`, id).Scan(&text); err != nil {
+		return nil, fmt.Errorf("reading a descriptor: %w", err)
+	}
+	s := &sharedDescriptor{columnsOnly: bytes.HasPrefix(text, []byte("["))}
+	var err error
+	if s.columnsOnly {
+		err = json.Unmarshal(text, &s.descriptor.Columns)
+	} else {
+		err = json.Unmarshal(text, &s.descriptor)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decoding a descriptor: %w", err)
+	}
+	s.descriptor.Columns = slices.Clip(s.descriptor.Columns)
+	return s, nil
 }

@@ -90,12 +90,14 @@ func (n *node) testRanges(op operator) []KeyRange {
 		return normalize([]KeyRange{{To: n.highest(first)}})
 	case opLessEqual:
 		return []KeyRange{{To: after(n.highest(first))}}
-	case opGreater, opGreaterEqual:
+	case opGreater:
+		return []KeyRange{{From: after(n.highest(first)), NoEnd: true}}
+	case opGreaterEqual:
 		return []KeyRange{{From: n.lowest(first), NoEnd: true}}
 	case opBetween:
 		return normalize([]KeyRange{{From: n.lowest(first), To: after(n.highest(n.values[1]))}})
 	default: // opNotBetween
-		return normalize([]KeyRange{{To: n.highest(first)}, {From: n.lowest(n.values[1]), NoEnd: true}})
+		return normalize([]KeyRange{{To: n.highest(first)}, {From: after(n.highest(n.values[1])), NoEnd: true}})
 	}
 }
 
