@@ -27,9 +27,9 @@ func foreign(t *testing.T, node parquetgo.Node, options ...parquetgo.WriterOptio
 	return out.Bytes()
 }
 
-// TestEveryDeviationIsFound tries the parts of a file one by one. The footer's version of the library's files is always 2, so it is
+// TestPoints01And02EveryDeviationIsFound tries the parts of a file one by one. The footer's version of the library's files is always 2, so it is
 // put right before.
-func TestEveryDeviationIsFound(t *testing.T) {
+func TestPoints01And02EveryDeviationIsFound(t *testing.T) {
 	safe := func(codec compress.Codec, version int, encoding parquetgo.WriterOption) []parquetgo.WriterOption {
 		return []parquetgo.WriterOption{parquetgo.Compression(codec), parquetgo.DataPageVersion(version), encoding}
 	}
