@@ -49,7 +49,7 @@ func TestHelp(t *testing.T) {
 	}
 	for _, name := range []string{
 		"", "up", "demo", "import", "sql", "verify", "project create", "pipeline create", "pipeline edit", "pipeline list", "pipeline show", "pipeline runs", "pipeline run", "pipeline pause",
-		"pipeline resume", "pipeline cancel", "pipeline delete", "pipeline status", "pipeline jobs", "service-account create", "quarantine list",
+		"pipeline resume", "pipeline cancel", "pipeline delete", "pipeline status", "pipeline jobs", "pipeline timeline", "pipeline schema", "service-account create", "quarantine list",
 		"quarantine replay", "config show",
 	} {
 		require.True(t, withExamples[name], "refract %s has no example", name)
@@ -108,7 +108,7 @@ func TestExitStatus(t *testing.T) {
 		name := harness.RunJSON[[]control.Pipeline](s, "pipeline", "list")[0].Name
 		for _, args := range [][]string{
 			{"status"}, {"project", "list"}, {"pipeline", "list"}, {"pipeline", "show", name}, {"pipeline", "runs", name}, {"pipeline", "status", name},
-			{"pipeline", "status", name, "--summary"}, {"pipeline", "jobs"}, {"pipeline", "edit", name, "--events", ""}, {"verify"}, {"quarantine", "list"},
+			{"pipeline", "status", name, "--summary"}, {"pipeline", "jobs"}, {"pipeline", "timeline"}, {"pipeline", "timeline", name}, {"pipeline", "edit", name, "--events", ""}, {"verify"}, {"quarantine", "list"},
 			{"service-account", "create", "robot"}, {"config", "show"}, {"pipeline", "pause", name}, {"pipeline", "resume", name}, {"pipeline", "run", name},
 		} {
 			text := s.MustRun(append(args, "--json")...)

@@ -66,6 +66,14 @@ func TestPipelinesAPI(t *testing.T) {
 	must("edit", "-d", "name="+name, "-d", "events=", "--data-urlencode", `where=properties["plan"] == "pro"`)
 	require.Contains(t, must("show", "-d", "name="+name), `"where":"properties[\"plan\"] == \"pro\""`)
 
+	// What is selected is exported, the rest is not.
+	sender.MustSend(sender.Track, sender.Event("Paid", harness.Object{"distinct_id": "ada", "plan": "pro"}))
+	sender.MustSend(sender.Track, sender.Event("Paid", harness.Object{"distinct_id": "bob", "plan": "free"}))
+	s.AwaitPublished(p.ID)
+	require.Contains(t, s.MustRun("sql", "SELECT count(*), max(distinct_id) FROM mp_json_export.mp_master_event WHERE event_name = 'Paid'", "--format", "csv"), "1,ada")
+
+	require.Regexp(t, `^\{"day_syncs":\[\{"date":"20\d\d-\d\d-\d\d","sync_times":\["20.+ -0[78]00 P[DS]T".*\],"status":"synced"\}`, must("timeline", "-d", "name="+name))
+
 	must("cancel", "-d", "name="+name)
 	status, body := curl(t, s, secret, "status", "-d", "name="+name)
 	require.Equal(t, 404, status)
@@ -141,4 +149,31 @@ func TestPipelineCommands(t *testing.T) {
 			require.Contains(t, r.Stdout, want, args)
 		}
 	})
+}
+
+// TestASchematizedPipelineOnALaptop makes one without any flag of AWS, and reads it by SQL and backwards.
+func TestASchematizedPipelineOnALaptop(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, "--seal-after", "20ms", "--pipeline-interval", "100ms")
+	p := s.CreateProject("shop")
+	sender := &harness.Sender{Service: s, Token: p.Token}
+	for _, price := range []any{1.5, 2, "free"} {
+		sender.MustSend(sender.Track, sender.Event("Bought", harness.Object{"distinct_id": "ada", "Price": price, "$city": "Berlin"}))
+	}
+	s.Await("everything is sealed, so that a daily pipeline's first run has it", func() bool {
+		status, err := s.API().Status(s.Context())
+		return err == nil && status.LogPosition > 0 && status.SealedPosition >= status.LogPosition
+	})
+	shown := s.MustRun("pipeline", "create", "--type", "aws", "--format", "parquet", "--source", "events", "--schema", "monoschema", "--sync")
+	for _, want := range []string{"events-daily-aws-monoschema", "aws, events, parquet, monoschema, sync", "mp_" + strconv.FormatInt(p.ID, 10) + ".mp_master_event"} {
+		require.Contains(t, shown, want)
+	}
+	s.AwaitPublished(p.ID)
+	require.Contains(t, s.MustRun("sql", "SELECT count(*), sum(price), max(price_string), max(mp_city) FROM mp_json_export.mp_master_event", "--format", "csv"), "3,3.5,free,Berlin")
+	require.Regexp(t, `(?m)^price_string +string +Price +20\S+Z +1$`, s.MustRun("pipeline", "schema", "events-daily-aws-monoschema"))
+	require.Regexp(t, `(?m)^20\d\d-\d\d-\d\d +synced +1 +20`, s.MustRun("pipeline", "timeline"))
+	names := strings.Fields(s.MustRun("pipeline", "create", "--type", "aws", "--source", "people", "--json"))
+	require.Contains(t, strings.Join(names, ""), `"identities-daily-aws-monoschema"`)
+	s.AwaitPublished(p.ID)
+	s.RequireExact("shop")
 }

@@ -36,7 +36,7 @@ The commands are a client of Mixpanel's Data Pipelines API, which docs/pipelines
 	p := &pipelines{options: o}
 	c.PersistentFlags().StringVar(&p.project, "project", "", "the project's name or id (default: the only project)")
 	complete(c, "project", p.completeProjects)
-	c.AddCommand(p.newCreate(), p.newEdit(), p.newList(), p.newShow(), p.newRuns(), p.newStatus(), p.newJobs())
+	c.AddCommand(p.newCreate(), p.newEdit(), p.newList(), p.newShow(), p.newRuns(), p.newStatus(), p.newJobs(), p.newTimeline(), p.newSchema())
 	for _, v := range []struct{ call, short, done string }{
 		{"run", "Make a pipeline due now, also after a failure", "is due"},
 		{"pause", "Stop a pipeline's runs until it is resumed", "is paused"},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/refract-io/refract/internal/control"
+	"github.com/refract-io/refract/internal/export/pipeline"
 )
 
 func (p *pipelines) newList() *cobra.Command {
@@ -94,10 +95,22 @@ func destination(x *control.Pipeline) string {
 		to += x.Prefix + "/"
 	}
 	to += strconv.FormatInt(x.Project, 10) + "/"
-	if x.Table != "" {
-		to += x.Table + "/"
+	if x.Type != string(pipeline.TypeRaw) {
+		to += tableOf(x) + "/"
 	}
 	return to
+}
+
+// tableOf returns the pipeline's table, or what stands for those that are named after events.
+func tableOf(x *control.Pipeline) string {
+	switch {
+	case x.Table != "":
+		return x.Table
+	case x.SchemaType == string(pipeline.Multischema):
+		return "<event>"
+	default:
+		return pipeline.Source(x.Source).Table()
+	}
 }
 
 func printPipeline(w io.Writer, x *control.Pipeline) {
@@ -137,7 +150,7 @@ func printPipeline(w io.Writer, x *control.Pipeline) {
 	}
 	line("to", "%s", destination(x))
 	if x.UseGlue {
-		line("catalog", "%s.%s", x.Database, x.TablePrefix+first(x.Table, "*"))
+		line("catalog", "%s.%s", x.Database, x.TablePrefix+tableOf(x))
 	}
 	line("state", "%s, published up to position %d of %d", x.State, x.Published, x.Target)
 	switch {

@@ -2,6 +2,8 @@ package pipelineapi
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/export/pipeline"
+	"github.com/refract-io/refract/internal/export/schema"
 )
 
 // run is a row of the run history.
@@ -48,6 +51,43 @@ func (h *house) history(name string, runs ...run) {
 	}
 }
 
+// syncs records when days were exported.
+func (h *house) syncs(name string, days map[string][]string) {
+	h.t.Helper()
+	p, err := h.store.Find(context.Background(), shopID, name)
+	require.NoError(h.t, err)
+	for day, times := range days {
+		for i, text := range times {
+			at, err := time.Parse(time.RFC3339, text)
+			require.NoError(h.t, err)
+			_, err = h.db.Exec(context.Background(), `INSERT INTO pipeline_sync (pipeline_id, day, number, synced_ms) VALUES (?, ?, ?, ?)`, p.ID, dayNumber(h.t, day), i+1, at.UnixMilli())
+			require.NoError(h.t, err)
+		}
+	}
+}
+
+// people gives a schematized pipeline of people the schema and the counts that profiles make.
+func (h *house) people(name string, profiles ...string) {
+	h.t.Helper()
+	p, err := h.store.Find(context.Background(), shopID, name)
+	require.NoError(h.t, err)
+	m, err := schema.New(schema.People, schema.DefaultLimit)
+	require.NoError(h.t, err)
+	s := schema.NewShredder(m)
+	for i, properties := range profiles {
+		_, err := s.AppendProfile([]byte(fmt.Sprintf("user %d", i)), []byte(properties))
+		require.NoError(h.t, err)
+	}
+	mapping, err := json.Marshal(m)
+	require.NoError(h.t, err)
+	ctx := context.Background()
+	_, err = h.db.Exec(ctx, `INSERT INTO pipeline_mapping (pipeline_id, number, mapping) VALUES (?, 0, ?)`, p.ID, string(mapping))
+	require.NoError(h.t, err)
+	_, err = h.db.Exec(ctx, `INSERT INTO pipeline_day (pipeline_id, table_name, day, version, row_count, byte_count, object_count, value_counts)
+		VALUES (?, 'mp_people_data', 0, 0, 3, 100, 1, '[3,2,1,1,1]')`, p.ID)
+	require.NoError(h.t, err)
+}
+
 // A pipeline with runs in several states, the first after midnight of UTC, as the project in California sees them.
 var someRuns = []run{
 	{number: 1, state: pipeline.Succeeded, at: "2026-08-01T07:30:00Z", finished: true, first: "2026-02-01", last: "2026-07-31"},
@@ -82,6 +122,11 @@ func TestAnswers(t *testing.T) {
 	step("status-summary.json", "status", pairs("name", name, "summary", "true"))
 	step("status-running.json", "status", pairs("name", "events-daily-s3-raw"))
 	step("jobs.json", "jobs", nil)
+	h.syncs(name, map[string][]string{"2026-08-01": {"2026-08-02T07:31:05.044605Z", "2026-08-03T09:00:00Z"}, "2026-07-31": {"2026-08-02T07:31:05.044605Z"}})
+	step("timeline.json", "timeline", pairs("name", name))
+	step("timeline-all.json", "timeline", nil)
+	h.people("people-daily-aws-monoschema", `{"$city":"Berlin","Price":1}`, `{"$city":"Paris","Price":"free"}`, `{"timestamp":true}`)
+	step("schema.json", "schema", pairs("name", "people-daily-aws-monoschema"))
 	step("edit.json", "edit", url.Values{"name": {name}, "events": {"Signed up", "Purchase"}, "glue_table_prefix": {"prod_"}})
 	step("pause.json", "pause", pairs("name", name))
 	step("show.json", "show", pairs("name", name))
@@ -156,6 +201,8 @@ func TestWhatOtherCallsRefuse(t *testing.T) {
 		{"no name", "status", nil, "name: is missing"},
 		{"a state that does not exist", "status", pairs("name", aws, "status", "finished"), `status: "finished" is no state of a job: use pending, running, `},
 		{"a summary that is no boolean", "status", pairs("name", aws, "summary", "maybe"), `summary: "maybe" is neither true nor false`},
+		{"the schema of raw events", "schema", pairs("name", raw), "name: events-daily-s3-raw is of the type s3-raw: only pipelines of the type aws make columns of properties"},
+		{"the timeline of nothing", "timeline", pairs("name", aws, "from_date", "2026-01-01"), "from_date: there is no such parameter of timeline"},
 		{"a limit that is none", "runs", pairs("name", aws, "limit", "0"), `limit: "0" is no number from 1 to 1000`},
 		{"an edit of nothing", "edit", pairs("name", raw), "nothing is to change: give events, exclude_events, where, properties or exclude_properties"},
 		{"an edit of what cannot change", "edit", pairs("name", aws, "s3_bucket", "b"), "s3_bucket: there is no such parameter of edit"},

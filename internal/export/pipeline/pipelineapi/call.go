@@ -56,6 +56,11 @@ func calls() []*call {
   "frequency":"daily","sync_enabled":"true"}]}`,
 		},
 		{
+			name: "timeline", parameters: named, serve: (*server).timeline,
+			doc:     "Lists when each event day was exported or replaced, of one pipeline or of all. `status` is `synced`, or the state of a job that may have more of the day; people and identity mappings count the days on which they were exported.",
+			answers: `{"day_syncs":[{"date":"2026-08-01","sync_times":["2026-08-02 00:31:05.044 -0700 PDT"],"status":"synced"}]}`,
+		},
+		{
 			name: "list", ours: true, parameters: []*Parameter{projectID}, serve: (*server).list,
 			doc:     "Lists all pipelines of the project, cancelled ones too, oldest first, as `show` shows them.",
 			answers: `{"pipelines":[{"id":"5f0c9a3e7d21","name":"events-daily-aws-monoschema",...}]}`,
@@ -71,6 +76,13 @@ func calls() []*call {
 				"`transient`: it is tried again; `poison`; `bug`), object, and what to do.",
 			answers: `{"pipeline":"events-daily-aws-monoschema","runs":[{"number":7,"state":"failed",...,"last_error":{"class":"setup",
   "operation":"putting object","object":"s3://example-s3-export/...","message":"access denied","hint":"allow s3:PutObject"}}]}`,
+		},
+		{
+			name: "schema", ours: true, parameters: named, serve: (*server).schema,
+			doc: "Reads a schematized pipeline's names and types backwards: for each table and column the property it came from, its type, when the record arrived that made it, and " +
+				"how many rows have a value there. A property of several types has a column for each: the rows of a suffixed one are those that did not fit the first.",
+			answers: `{"pipeline":"events-daily-aws-monoschema","tables":[{"name":"mp_master_event","rows":1000,"columns":[
+  {"name":"price_string","property":"Price","type":"string","first_seen":"2026-08-01T10:00:00Z","rows":3},...]}]}`,
 		},
 		{
 			name: "run", ours: true, changes: true, parameters: named, serve: changing((*pipeline.Store).RunNow),

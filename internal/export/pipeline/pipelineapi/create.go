@@ -165,7 +165,7 @@ func (s *server) settleDestination(spec *pipeline.Spec, f form) error {
 // refuseForLake refuses what the lake does not have. A parameter without effect would be taken for one that has it.
 func refuseForLake(f form) error {
 	for _, name := range []string{"s3_encryption", "s3_kms_key_id", "s3_path_style", "glue_role", "glue_region", "glue_catalog_id", "redshift_workgroup", "redshift_cluster"} {
-		if f.one(name) != "" {
+		if v := f.one(name); v != "" && v != "none" && v != "false" {
 			return bad(name, "has no effect on the installation's own lake: name another destination with s3_bucket, s3_region and s3_role, or leave it out")
 		}
 	}

@@ -44,3 +44,18 @@ func (s *server) runs(ctx context.Context, r *request) (any, error) {
 	}
 	return map[string]any{"pipeline": p.Name, "runs": runs}, nil
 }
+
+func (s *server) schema(ctx context.Context, r *request) (any, error) {
+	p, err := s.find(ctx, r, true)
+	if err != nil {
+		return nil, err
+	}
+	if p.Type != pipeline.TypeAWS {
+		return nil, bad("name", "%s is of the type %s: only pipelines of the type aws make columns of properties", p.Name, p.Type)
+	}
+	tables, err := s.Store.Schema(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"pipeline": p.Name, "tables": tables}, nil
+}

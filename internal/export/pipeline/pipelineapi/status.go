@@ -2,6 +2,7 @@ package pipelineapi
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -53,7 +54,7 @@ func (s *server) status(ctx context.Context, r *request) (any, error) {
 			return s.count(ctx, p, wanted)
 		}
 	}
-	runs, err := s.runsIn(ctx, p, wanted)
+	runs, err := s.Store.Runs(ctx, p.ID, maxJobs, wanted...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,26 +65,14 @@ func (s *server) status(ctx context.Context, r *request) (any, error) {
 	return groups, nil
 }
 
-// runsIn returns the pipeline's last runs that are in one of the states, in any for none.
-func (s *server) runsIn(ctx context.Context, p *pipeline.Pipeline, wanted []pipeline.RunState) ([]*pipeline.Run, error) {
-	runs, err := s.Store.Runs(ctx, p.ID, maxJobs)
+// count returns how many jobs are in each of the states, in every one for none.
+func (s *server) count(ctx context.Context, p *pipeline.Pipeline, wanted []pipeline.RunState) (map[pipeline.RunState]int64, error) {
+	counts, err := s.Store.CountRuns(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
 	if len(wanted) > 0 {
-		runs = slices.DeleteFunc(runs, func(run *pipeline.Run) bool { return !slices.Contains(wanted, run.State) })
-	}
-	return runs, nil
-}
-
-func (s *server) count(ctx context.Context, p *pipeline.Pipeline, wanted []pipeline.RunState) (map[pipeline.RunState]int, error) {
-	runs, err := s.runsIn(ctx, p, wanted)
-	if err != nil {
-		return nil, err
-	}
-	counts := map[pipeline.RunState]int{}
-	for _, run := range runs {
-		counts[run.State]++
+		maps.DeleteFunc(counts, func(state pipeline.RunState, _ int64) bool { return !slices.Contains(wanted, state) })
 	}
 	return counts, nil
 }
@@ -105,7 +94,7 @@ func wantedStates(texts []string) ([]pipeline.RunState, error) {
 func jobOf(p *pipeline.Pipeline, run *pipeline.Run, zone *time.Location) job {
 	return job{
 		Project: p.Project, Name: p.Name, State: run.State, LastFinish: moment(run.Finished, zone), RunAt: moment(run.Created, zone),
-		FromDate: midnight(p.From, zone), ToDate: midnight(p.To, zone),
+		FromDate: midnight(run.FirstDay, zone), ToDate: midnight(run.LastDay, zone),
 	}
 }
 
