@@ -39,16 +39,23 @@ const sqlAdminSecret = "refract/sql-admin"
 // awsTransfer bounds one request: an object has up to 5 GiB.
 const awsTransfer = time.Hour
 
-// runAWS serves the AWS-compatible endpoint.
-func (n *Node) runAWS(ctx context.Context, g *errgroup.Group, l net.Listener) error {
-	identities, err := n.awsIdentities()
-	if err != nil {
+// openAWS reads who may use the AWS-compatible endpoint.
+func (n *Node) openAWS(context.Context) (err error) {
+	if n.cfg.AWS.Listen == "" {
+		return nil
+	}
+	if n.identities, err = n.awsIdentities(); err != nil {
 		return err
 	}
-	authority, err := sts.New(identities.Accounts, nil)
-	if err != nil {
+	if n.authority, err = sts.New(n.identities.Accounts, nil); err != nil {
 		return fault.New(fault.Setup, "reading the accounts of", "the AWS-compatible endpoint", err, "correct the file that aws.identities names")
 	}
+	return nil
+}
+
+// runAWS serves the AWS-compatible endpoint.
+func (n *Node) runAWS(ctx context.Context, g *errgroup.Group, l net.Listener) error {
+	identities, authority := n.identities, n.authority
 	keys, err := kms.New(kms.Config{
 		Account: n.cfg.AWS.Account, Region: n.cfg.AWS.Region, Keys: identities.Keys, Path: n.path(kmsKeysFile), Auth: authority, Log: n.log,
 	})
@@ -66,13 +73,16 @@ func (n *Node) runAWS(ctx context.Context, g *errgroup.Group, l net.Listener) er
 	if err != nil {
 		return err
 	}
+	services := map[string]http.Handler{
+		"glue":           glueapi.New(n.catalog, authority, glueapi.Config{Partition: "aws", Account: n.cfg.AWS.Account, Region: n.cfg.AWS.Region, Log: n.log}),
+		"kms":            keys,
+		"secretsmanager": vault,
+	}
+	if err := n.runDataAPI(ctx, g, services, vault); err != nil {
+		return err
+	}
 	handler := endpoint.New(endpoint.Config{
-		Authority: authority, Region: n.cfg.AWS.Region, S3: objects, Throttle: float64(n.cfg.AWS.ThrottlePercent) / 100, Log: n.log,
-		Services: map[string]http.Handler{
-			"glue":           glueapi.New(n.catalog, authority, glueapi.Config{Partition: "aws", Account: n.cfg.AWS.Account, Region: n.cfg.AWS.Region, Log: n.log}),
-			"kms":            keys,
-			"secretsmanager": vault,
-		},
+		Authority: authority, Region: n.cfg.AWS.Region, S3: objects, Throttle: float64(n.cfg.AWS.ThrottlePercent) / 100, Log: n.log, Services: services,
 	})
 	g.Go(func() error { return objects.Run(ctx) })
 	g.Go(func() error {

@@ -22,6 +22,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/refract-io/refract/internal/aws/identity"
+	"github.com/refract-io/refract/internal/aws/sts"
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/event"
@@ -60,6 +62,8 @@ type Node struct {
 	catalog      *catalog.Embedded
 	pipelines    *pipeline.Store
 	destinations *destinations
+	identities   *identity.File // of the AWS-compatible endpoint, with authority
+	authority    *sts.Authority
 	engine       *engine.Engine
 	geo          event.Locator
 

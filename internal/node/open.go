@@ -33,7 +33,7 @@ func (n *Node) open(ctx context.Context) error {
 	if n.token, err = secretFile(n.path(adminTokenFile), newSecret(24)); err != nil {
 		return err
 	}
-	for _, open := range []func(context.Context) error{n.openMeta, n.openLog, n.openStore, n.openLake, n.openEngine} {
+	for _, open := range []func(context.Context) error{n.openMeta, n.openLog, n.openStore, n.openLake, n.openPassword, n.openAWS, n.openEngine} {
 		if err := open(ctx); err != nil {
 			return err
 		}

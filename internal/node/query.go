@@ -16,22 +16,26 @@ import (
 // sqlAdmin is the SQL superuser that every installation has.
 const sqlAdmin = "refract"
 
-// openEngine opens the SQL engine with the configured password, or one of its own making.
+// openPassword reads the configured password of the SQL superuser, or one of the installation's own making.
+func (n *Node) openPassword(context.Context) (err error) {
+	if !n.cfg.Has(config.Query) {
+		return nil
+	}
+	if n.sqlPassword = n.cfg.SQL.Password; n.sqlPassword == "" {
+		n.sqlPassword, err = secretFile(n.path(sqlPasswordFile), newSecret(24))
+	}
+	return err
+}
+
+// openEngine opens the SQL engine.
 func (n *Node) openEngine(ctx context.Context) error {
 	if !n.cfg.Has(config.Query) {
 		return nil
 	}
-	n.sqlPassword = n.cfg.SQL.Password
-	if n.sqlPassword == "" {
-		var err error
-		if n.sqlPassword, err = secretFile(n.path(sqlPasswordFile), newSecret(24)); err != nil {
-			return err
-		}
-	}
 	e, err := engine.Open(ctx, engine.Options{
 		Dir: n.path("query"), MemoryLimit: n.cfg.SQL.MemoryLimit, Threads: n.cfg.SQL.Threads,
 		Database: sqlDatabase, Admin: sqlAdmin, AdminPassword: n.sqlPassword,
-		Catalog: n.catalog, Buckets: n.destinations.byName, Folders: []string{n.cfg.Lake.Dir}, Meta: n.db, Log: n.log,
+		Catalog: n.catalog, Buckets: n.destinations.byName, Folders: []string{n.cfg.Lake.Dir}, Roles: n.schemaRoles(), Meta: n.db, Log: n.log,
 	})
 	if err != nil {
 		return err

@@ -54,9 +54,9 @@ type Authorizer interface {
 
 // Secrets reads secrets of Secrets Manager.
 type Secrets interface {
-	// Secret returns the text of the secret of the name or ARN for the caller whom the context names. Errors that are *awsjson.Error or
+	// Value returns the text of the secret of the name or ARN for the caller whom the context names. Errors that are *awsjson.Error or
 	// *policy.DeniedError answer the request.
-	Secret(ctx context.Context, id string) (string, error)
+	Value(ctx context.Context, id string) (string, error)
 }
 
 // Config says what is served.

@@ -57,7 +57,7 @@ type house struct {
 
 type secrets map[string]string
 
-func (s secrets) Secret(_ context.Context, id string) (string, error) { return s[id], nil }
+func (s secrets) Value(_ context.Context, id string) (string, error) { return s[id], nil }
 
 func newHouse(t *testing.T, roles ...sts.Role) *house {
 	t.Helper()

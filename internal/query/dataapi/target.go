@@ -128,7 +128,7 @@ func (s *Service) secretUser(ctx context.Context, c connectTo) (string, error) {
 	case s.Secrets == nil:
 		return "", validation("SecretArn can't be used here: no secrets are configured.")
 	}
-	text, err := s.Secrets.Secret(ctx, c.SecretArn)
+	text, err := s.Secrets.Value(ctx, c.SecretArn)
 	if err != nil {
 		return "", err
 	}
