@@ -55,8 +55,8 @@ func NewPublisher(now func() time.Time) *Publisher {
 // is idempotent.
 //
 // A role that may not work on partitions gets a table without partition keys that points at its root (Mixpanel, "AWS Glue": partitions
-// are optional); unpartitioned tells that the table is such a one. It is a fault.Setup if the table has partition keys already, or if
-// a partition lies in a version of its day, since the root has several versions of it.
+// are optional); unpartitioned tells that the table is such a one. Its readers see whatever lies below the root, all versions of a day
+// too: the caller removes the older ones at once. It is a fault.Setup if the table has partition keys already.
 func (p *Publisher) PublishPartitions(ctx context.Context, c catalog.Catalog, t Table, parts []Partition) (unpartitioned bool, err error) {
 	id := t.Database + "." + t.Name + " " + t.Location
 	missing := p.unseen(id, t.Columns, parts)
@@ -68,7 +68,7 @@ func (p *Publisher) PublishPartitions(ctx context.Context, c catalog.Catalog, t 
 		return false, err
 	}
 	if len(table.PartitionKeys) == 0 {
-		return true, t.whole(parts)
+		return true, nil
 	}
 	for batch := range slices.Chunk(missing, catalog.MaxBatchCreate) {
 		if err := ensurePartitions(ctx, c, t, &table.StorageDescriptor, batch); err != nil {
@@ -113,18 +113,6 @@ func (p *Publisher) remember(id string, columns []catalog.Column, parts []Partit
 
 func sameColumns(a, b []catalog.Column) bool {
 	return slices.EqualFunc(a, b, func(a, b catalog.Column) bool { return a.Name == b.Name && a.Type == b.Type })
-}
-
-// whole refuses to publish partitions that a table without partition keys cannot have.
-func (t *Table) whole(parts []Partition) error {
-	for _, part := range parts {
-		if part.Location != t.Location+part.Day.Path()+"/" {
-			return fault.New(fault.Setup, "publishing partitions of", t.Database+"."+t.Name,
-				errors.New("the table has no partition keys, and days that are replaced need partitions"),
-				"allow the role "+partitionActions+", drop the table and run the pipeline again")
-		}
-	}
-	return nil
 }
 
 // ensureTable creates or updates the table and returns it as it is then. An update is made only when a column of ours is missing or

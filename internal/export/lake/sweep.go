@@ -37,7 +37,7 @@ func Sweep(ctx context.Context, b bucket.Bucket, l Layout, w Window, dirs []stri
 		named[o.Key] = true
 	}
 	for _, dir := range dirs {
-		err := deleteBelow(ctx, b, dir+l.stem(w), func(key string) bool { return !named[key] })
+		err := DeleteBelow(ctx, b, dir+l.stem(w), func(key string) bool { return !named[key] })
 		if err != nil {
 			return err
 		}
@@ -58,24 +58,33 @@ func RemoveVersion(ctx context.Context, b bucket.Bucket, l Layout, w Window) err
 	return deleteKeys(ctx, b, []string{l.ManifestKey(w)})
 }
 
-func deleteBelow(ctx context.Context, b bucket.Bucket, prefix string, which func(key string) bool) error {
+// DeleteBelow deletes the objects below the prefix that which chooses.
+func DeleteBelow(ctx context.Context, b bucket.Bucket, prefix string, which func(key string) bool) error {
 	var keys []string
 	for o, err := range b.List(ctx, prefix) {
 		if err != nil {
 			return fmt.Errorf("listing %s: %w", b.Location(prefix), err)
 		}
-		if which(o.Key) {
-			keys = append(keys, o.Key)
+		if !which(o.Key) {
+			continue
+		}
+		if keys = append(keys, o.Key); len(keys) == deleteBatch {
+			if err := deleteKeys(ctx, b, keys); err != nil {
+				return err
+			}
+			keys = keys[:0]
 		}
 	}
 	return deleteKeys(ctx, b, keys)
 }
 
+// deleteKeys deletes at most deleteBatch objects.
 func deleteKeys(ctx context.Context, b bucket.Bucket, keys []string) error {
-	for batch := range slices.Chunk(keys, deleteBatch) {
-		if err := b.Delete(ctx, batch...); err != nil {
-			return fmt.Errorf("deleting %s and %d more: %w", b.Location(batch[0]), len(batch)-1, err)
-		}
+	if len(keys) == 0 {
+		return nil
+	}
+	if err := b.Delete(ctx, keys...); err != nil {
+		return fmt.Errorf("deleting %s and %d more: %w", b.Location(keys[0]), len(keys)-1, err)
 	}
 	return nil
 }

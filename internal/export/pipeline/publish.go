@@ -55,12 +55,12 @@ func (a *attempt) publish(ctx context.Context, m *lake.Manifest) (*outcome, erro
 		a.progress()
 		table := a.catalogTable(name, mapping, "")
 		unpartitioned, err := a.publisher.PublishPartitions(ctx, c, table, partitions[name])
-		if unpartitioned {
-			// Without partitions a reader sees every version of a day until the older ones are removed, which is at once then.
-			o.unpartitioned, err = table.Database+"."+table.Name, nil
-		}
 		if err != nil {
 			return nil, err
+		}
+		if unpartitioned {
+			// Without partitions a reader sees every version of a day until the older ones are removed, which is at once then.
+			o.unpartitioned = table.Database + "." + table.Name
 		}
 	}
 	o.cataloged = a.p.Revision

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,7 +59,7 @@ func (a *attempt) clearBelow(ctx context.Context, prefix string, m *lake.Manifes
 	for _, o := range slices.Concat(m.Data, m.Oversize) {
 		named[o.Key] = true
 	}
-	return removeBelow(ctx, a.bucket, prefix, func(key string) bool {
+	return lake.DeleteBelow(ctx, a.bucket, prefix, func(key string) bool {
 		w, ours := a.p.Layout().Window(key)
 		return ours && w == a.run.name() && !named[key]
 	})
@@ -103,43 +102,11 @@ func removeVersion(ctx context.Context, b bucket.Bucket, p *Pipeline, v *version
 	layout.Table = cmp.Or(v.table, layout.Table)
 	w := lake.Window{UpTo: uint64(v.upTo)}
 	all := func(string) bool { return true }
-	if err := removeBelow(ctx, b, layout.DayVersionDir(v.day, w), all); err != nil {
+	if err := lake.DeleteBelow(ctx, b, layout.DayVersionDir(v.day, w), all); err != nil {
 		return err
 	}
-	return removeBelow(ctx, b, layout.OversizeDayDir(v.day), func(key string) bool {
+	return lake.DeleteBelow(ctx, b, layout.OversizeDayDir(v.day), func(key string) bool {
 		of, ours := layout.Window(key)
 		return ours && of.UpTo == w.UpTo
 	})
 }
-
-// removeBelow deletes the objects below the prefix that which chooses.
-func removeBelow(ctx context.Context, b bucket.Bucket, prefix string, which func(key string) bool) error {
-	var keys []string
-	remove := func() error {
-		if len(keys) == 0 {
-			return nil
-		}
-		if err := b.Delete(ctx, keys...); err != nil {
-			return fmt.Errorf("deleting %s and %d more: %w", b.Location(keys[0]), len(keys)-1, err)
-		}
-		keys = keys[:0]
-		return nil
-	}
-	for o, err := range b.List(ctx, prefix) {
-		if err != nil {
-			return errors.Join(fmt.Errorf("listing %s: %w", b.Location(prefix), err))
-		}
-		if !which(o.Key) {
-			continue
-		}
-		if keys = append(keys, o.Key); len(keys) == deleteBatch {
-			if err := remove(); err != nil {
-				return err
-			}
-		}
-	}
-	return remove()
-}
-
-// deleteBatch is how many keys go to one Delete (Amazon S3, DeleteObjects: 1,000).
-const deleteBatch = 1000
