@@ -2,30 +2,38 @@ package doctor_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/doctor"
 	"github.com/refract-io/refract/internal/aws/endpoint"
 	"github.com/refract-io/refract/internal/aws/grant"
+	"github.com/refract-io/refract/internal/aws/kms"
+	"github.com/refract-io/refract/internal/aws/s3api"
 	"github.com/refract-io/refract/internal/aws/sts"
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/catalog/glueapi"
+	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/meta"
+	"github.com/refract-io/refract/internal/query/dataapi"
 )
 
 // cloud is a customer's account with its services, over a socket, and an exporter in another account.
 type cloud struct {
 	catalog *catalog.Embedded
+	lake    *bucket.Local
 	roles   *assume.Roles
 }
 
@@ -34,9 +42,9 @@ const exporterMay = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Act
 // newCloud makes an account with these roles.
 func newCloud(t *testing.T, roles []grant.Role) *cloud {
 	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
 	db, err := meta.Open(t.Context(), filepath.Join(t.TempDir(), "meta.db"))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	customer := sts.Account{ID: account}
 	for _, r := range roles {
 		role := sts.Role{Name: r.Name, Trust: r.Trust.Text}
@@ -51,16 +59,89 @@ func newCloud(t *testing.T, roles []grant.Role) *cloud {
 	require.NoError(t, err)
 	c := &cloud{catalog: catalog.Open(db)}
 	require.NoError(t, c.catalog.CreateDatabase(t.Context(), catalog.Database{Name: "mixpanel"}))
-	server := httptest.NewServer(endpoint.New(endpoint.Config{Authority: authority, Region: region, Services: map[string]http.Handler{
-		"glue": glueapi.New(c.catalog, authority, glueapi.Config{Partition: "aws", Account: account, Region: region, Log: slog.New(slog.DiscardHandler)}),
+	c.lake, err = bucket.OpenLocal("lake", t.TempDir())
+	require.NoError(t, err)
+	keys, err := kms.New(kms.Config{
+		Account: account, Region: region, Keys: []kms.Key{{Alias: "lake", ID: keyARN[strings.LastIndexByte(keyARN, '/')+1:]}}, Path: filepath.Join(t.TempDir(), "keys"), Auth: authority, Log: quiet,
+	})
+	require.NoError(t, err)
+	objects, err := s3api.New(s3api.Config{Authority: authority, Account: account, Region: region, Lake: c.lake, LakeName: "lake", Folder: t.TempDir(), Keys: keys, Log: quiet})
+	require.NoError(t, err)
+	statements, err := dataapi.Open(t.Context(), dataapi.Config{
+		Warehouse: warehouse{}, Auth: authority, Meta: db, Dir: t.TempDir(), Partition: "aws", Account: account, Region: region, Name: "refract", Log: quiet,
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running errgroup.Group
+	running.Go(func() error { return objects.Run(ctx) })
+	running.Go(func() error { return statements.Run(ctx) })
+	server := httptest.NewServer(endpoint.New(endpoint.Config{Authority: authority, Region: region, S3: objects, Log: quiet, Services: map[string]http.Handler{
+		"glue":          glueapi.New(c.catalog, authority, glueapi.Config{Partition: "aws", Account: account, Region: region, Log: quiet}),
+		"kms":           keys,
+		"redshift-data": statements.Handler(),
 	}}))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		cancel()
+		require.NoError(t, running.Wait())
+		require.NoError(t, db.Close())
+	})
 	c.roles = assume.New(assume.Options{Endpoint: server.URL, Load: func(context.Context) (aws.Config, error) {
 		return aws.Config{Region: region, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIAEXPORTER00000000", SecretAccessKey: "exporter-secret"}, nil
 		})}, nil
 	}})
 	return c
+}
+
+// warehouse answers the statements of the Data API as one in which all is in order.
+type warehouse struct{}
+
+func (warehouse) Parameters(string) ([]string, error)      { return nil, nil }
+func (warehouse) EnsureUser(context.Context, string) error { return nil }
+func (warehouse) SetPassword(context.Context, string, string, time.Time) error {
+	return nil
+}
+func (warehouse) Authenticate(context.Context, string, string) error { return nil }
+func (warehouse) Connect(context.Context, string, string) (dataapi.Connection, error) {
+	return warehouse{}, nil
+}
+func (warehouse) PID() int64   { return 1 }
+func (warehouse) Close() error { return nil }
+func (warehouse) Execute(_ context.Context, sql string, _ map[string]string) (dataapi.Rows, error) {
+	r := &result{}
+	for _, row := range inOrder(sql) {
+		r.rows = append(r.rows, strings.Split(row, "|"))
+	}
+	return r, nil
+}
+
+// result is rows of texts.
+type result struct {
+	rows [][]string
+	read bool
+}
+
+func (r *result) Columns() []dataapi.Column {
+	columns := make([]dataapi.Column, len(r.rows[0]))
+	for i := range columns {
+		columns[i] = dataapi.Column{Name: fmt.Sprint("c", i), Type: "varchar"}
+	}
+	return columns
+}
+func (r *result) QueryID() int64 { return 1 }
+func (r *result) Close() error   { return nil }
+func (r *result) Next(context.Context) (dataapi.Batch, error) {
+	if r.read {
+		return nil, nil
+	}
+	r.read = true
+	return r, nil
+}
+func (r *result) Len() int           { return len(r.rows) }
+func (r *result) Null(_, _ int) bool { return false }
+func (r *result) AppendText(dst []byte, column, row int) []byte {
+	return append(dst, r.rows[row][column]...)
 }
 
 func (c *cloud) examine(t *testing.T, s *grant.Settings) *doctor.Report {
@@ -121,46 +202,73 @@ func actionsOf(roles []grant.Role, use grant.Use, policy string) []string {
 }
 
 // Over a socket, against policies that are evaluated: an action that is taken out of a role's policies turns its own line red and no
-// other, and what the line prints puts it right.
-func TestEachMissingActionOfGlueTurnsItsLineRed(t *testing.T) {
+// other, and what the line prints puts it right. Nothing is left in the account.
+func TestEachMissingActionTurnsItsLineRed(t *testing.T) {
 	s := narrow()
+	areas := []string{"credentials", "roles", "s3", "glue", "redshift", "cleanup"}
 	whole := newCloud(t, s.Roles(grant.Narrowed)).examine(t, s)
-	require.Empty(t, red(whole, "glue"), lines(whole))
-	require.Empty(t, red(whole, "roles"), lines(whole))
-	for _, action := range actionsOf(s.Roles(grant.Narrowed), grant.UseGlue, "refract-glue") {
-		t.Run(action, func(t *testing.T) {
-			c := newCloud(t, withoutAction(s.Roles(grant.Narrowed), grant.UseGlue, action))
-			r := c.examine(t, s)
-			require.Equal(t, []string{action}, red(r, "glue"), lines(r))
-			missing := line(t, r, "glue", action)
-			require.Equal(t, role("glue"), missing.Role)
-			require.Equal(t, grant.Texts{action}, missing.Missing.Action)
-			left, err := c.catalog.GetTables(t.Context(), "mixpanel")
-			require.NoError(t, err)
-			require.Empty(t, left)
+	for _, area := range areas {
+		require.Empty(t, red(whole, area), lines(whole))
+	}
+	for use, policies := range map[grant.Use][]string{
+		grant.UseS3: {"refract-s3", "refract-kms"}, grant.UseGlue: {"refract-glue"}, grant.UseRedshift: {"refract-redshift-data"},
+	} {
+		for _, name := range policies {
+			for _, action := range actionsOf(s.Roles(grant.Narrowed), use, name) {
+				t.Run(action, func(t *testing.T) {
+					roles := withoutAction(s.Roles(grant.Narrowed), use, action)
+					c := newCloud(t, roles)
+					r := c.examine(t, s)
+					for _, area := range areas {
+						if area == string(use) {
+							require.Equal(t, []string{action}, red(r, area), lines(r))
+						} else {
+							require.Empty(t, red(r, area), lines(r))
+						}
+					}
+					missing := line(t, r, string(use), action)
+					require.Equal(t, role(string(use)), missing.Role)
+					require.Equal(t, grant.Texts{action}, missing.Missing.Action)
+					c.requireEmpty(t)
 
-			// The statement that the line prints is all that is missing.
-			roles := withoutAction(s.Roles(grant.Narrowed), grant.UseGlue, action)
-			for i := range roles {
-				if roles[i].ARN == missing.Role {
 					d := grant.Document{Version: "2012-10-17", Statement: []grant.Statement{*missing.Missing}}
-					roles[i].Policies = append(roles[i].Policies, grant.Policy{Name: "mended", Text: d.Text(), Document: d})
-				}
+					for i := range roles {
+						if roles[i].ARN == missing.Role {
+							roles[i].Policies = append(roles[i].Policies, grant.Policy{Name: "mended", Text: d.Text(), Document: d})
+						}
+					}
+					mended := newCloud(t, roles).examine(t, s)
+					require.Empty(t, red(mended, string(use)), lines(mended))
+				})
 			}
-			mended := newCloud(t, roles).examine(t, s)
-			require.Empty(t, red(mended, "glue"), lines(mended))
-		})
+		}
 	}
 }
 
-func TestTheDocumentedGluePolicyLacksOnlyTheBatchUpdate(t *testing.T) {
+// requireEmpty makes sure that nothing was left in the account.
+func (c *cloud) requireEmpty(t *testing.T) {
+	left, err := c.catalog.GetTables(t.Context(), "mixpanel")
+	require.NoError(t, err)
+	require.Empty(t, left)
+	for object, err := range c.lake.List(t.Context(), "") {
+		require.NoError(t, err)
+		require.Fail(t, "an object is left", object.Key)
+	}
+}
+
+func TestWithTheDocumentedPoliciesAllIsGreenButForWhatTheGuidesLeftOut(t *testing.T) {
 	s := narrow()
-	r := newCloud(t, s.Roles(grant.Documented)).examine(t, s)
+	c := newCloud(t, s.Roles(grant.Documented))
+	r := c.examine(t, s)
+	require.Zero(t, r.Count(doctor.Failed), lines(r))
+	require.Equal(t, []string{"s3:AbortMultipartUpload", "s3:ListBucketMultipartUploads"}, red(r, "s3"), lines(r))
 	require.Equal(t, []string{"glue:BatchUpdatePartition"}, red(r, "glue"), lines(r))
+	require.Equal(t, []string{"redshift-data:CancelStatement"}, red(r, "redshift"), lines(r))
 	// The guide's trust policy for Glue and Redshift has no condition.
 	require.Equal(t, []string{
 		"a wrong external ID for refract-glue", "no external ID for refract-glue", "a wrong external ID for refract-redshift", "no external ID for refract-redshift",
 	}, red(r, "roles"), lines(r))
+	c.requireEmpty(t)
 }
 
 func TestATrustPolicyThatNamesAnotherExporterIsToldWithOneThatNamesThisOne(t *testing.T) {

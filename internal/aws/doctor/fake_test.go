@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/uuid"
 
 	"github.com/refract-io/refract/internal/aws/doctor"
 	"github.com/refract-io/refract/internal/aws/grant"
@@ -166,6 +167,11 @@ func (f *fakeAWS) rows(sql string) []string {
 			return rows
 		}
 	}
+	return inOrder(sql)
+}
+
+// inOrder is what a warehouse answers when all is well: rows, with | between the cells.
+func inOrder(sql string) []string {
 	switch {
 	case strings.Contains(sql, "current_user"):
 		return []string{"IAMR:refract-redshift"}
@@ -322,8 +328,12 @@ const (
 	account  = "123456789012"
 	token    = "0123456789abcdef0123456789abcdef"
 	exporter = "arn:aws:iam::485438090326:user/exporter"
-	keyARN   = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab"
+	keyARN   = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 )
+
+// workgroupARN is that of the workgroup "refract" of the Data API here.
+var workgroupARN = "arn:aws:redshift-serverless:eu-central-1:123456789012:workgroup/" +
+	uuid.NewSHA1(uuid.NameSpaceURL, []byte("arn:aws:redshift-serverless:eu-central-1:123456789012:workgroup/refract")).String()
 
 func role(name string) string { return "arn:aws:iam::" + account + ":role/refract-" + name }
 
@@ -333,7 +343,7 @@ func settings(change ...func(*grant.Settings)) *grant.Settings {
 		S3:   grant.S3{Bucket: "lake", Prefix: "mixpanel", Region: region, Role: role("s3"), Encryption: "kms", KMSKey: keyARN},
 		Glue: &grant.Glue{Database: "mixpanel", Region: region, Role: role("glue"), Tables: []string{"mp_master_event"}},
 		Redshift: &grant.Redshift{
-			Workgroup: "arn:aws:redshift-serverless:eu-central-1:123456789012:workgroup/0f1e-2d3c", Database: "dev", Region: region, Role: role("redshift"), Schema: "mp_json_export",
+			Workgroup: workgroupARN, Database: "dev", Region: region, Role: role("redshift"), Schema: "mp_json_export",
 		},
 	}
 	for _, f := range change {
