@@ -58,6 +58,9 @@ With --as-documented they are what Mixpanel's guides print, which allows more.`,
 	form, settings := documentFlags(c), settingsFlags(c, o)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		_, s, err := settings(cmd, args)
+		if err == nil {
+			err = s.CheckAccounts()
+		}
 		if err != nil {
 			return err
 		}
@@ -123,6 +126,9 @@ func emitter(c *cobra.Command, o *options, emit func(*grant.Settings, io.Writer,
 			return usagef("%s prints code; for JSON use `refract aws policies --json`", cmd.Name())
 		}
 		_, s, err := settings(cmd, args)
+		if err == nil {
+			err = s.CheckAccounts()
+		}
 		if err != nil {
 			return err
 		}

@@ -15,9 +15,11 @@ func settingsFlags(c *cobra.Command, o *options) readSettings {
 	var given grant.Settings
 	var glue grant.Glue
 	var redshift grant.Redshift
-	var project string
+	p := &pipelines{options: o}
 	f := c.Flags()
-	f.StringVar(&project, "project", "", "the project's name or id")
+	f.StringVar(&p.project, "project", "", "the project's name or id (default: the only project)")
+	complete(c, "project", p.completeProjects)
+	c.ValidArgsFunction = p.completeNames
 	set := map[string]func(*grant.Settings){}
 	text := func(name, usage string, from *string, to func(*grant.Settings) *string) {
 		f.StringVar(from, name, "", usage)
@@ -74,18 +76,16 @@ func settingsFlags(c *cobra.Command, o *options) readSettings {
 		name := first(args...)
 		s = &grant.Settings{}
 		if name != "" || !f.Changed("external-id") {
-			var p control.Project
-			if client, p, err = o.project(cmd.Context(), project); err != nil {
+			var of control.Project
+			if client, of, err = o.project(cmd.Context(), p.project); err != nil {
 				return nil, nil, err
 			}
-			if *s, err = client.AWSSettings(cmd.Context(), p.ID, name); err != nil {
+			if *s, err = client.AWSSettings(cmd.Context(), of.ID, name); err != nil {
 				return nil, nil, err
 			}
 		}
-		for _, name := range []string{"s3-region"} { // others take it over
-			if f.Changed(name) {
-				set[name](s)
-			}
+		if f.Changed("s3-region") {
+			set["s3-region"](s) // first, since others take it over
 		}
 		for name, apply := range set {
 			if f.Changed(name) {

@@ -13,11 +13,8 @@ import (
 	"github.com/refract-io/refract/internal/platform/project"
 )
 
-// examiner is control's AWS: it reads pipelines, and examines accounts with the credentials that this process exports with.
-type examiner struct {
-	pipelines *pipeline.Store
-	roles     *assume.Roles
-}
+// examiner is control's AWS: it reads pipelines, and examines accounts as the destinations of pipelines are reached.
+type examiner struct{ *destinations }
 
 // Settings implements control.AWS.
 func (x *examiner) Settings(ctx context.Context, p *project.Project, name string) (*grant.Settings, error) {
@@ -25,7 +22,7 @@ func (x *examiner) Settings(ctx context.Context, p *project.Project, name string
 	if name == "" {
 		return s, nil
 	}
-	found, err := x.pipelines.Find(ctx, p.ID, name)
+	found, err := x.store.Find(ctx, p.ID, name)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return nil, fault.New(fault.Setup, "finding pipeline", name, err, "see `refract pipeline list`")
 	}
@@ -33,30 +30,38 @@ func (x *examiner) Settings(ctx context.Context, p *project.Project, name string
 		return nil, err
 	}
 	d := &found.Definition
-	if d.S3.Region == "" && d.S3.Role == "" && d.S3.Endpoint == "" {
+	if s3 := &d.S3; s3.Bucket == x.lakeName && s3.Region == "" && s3.Role == "" && s3.Endpoint == "" {
 		return nil, fault.New(fault.Setup, "looking at pipeline", name, errors.New("it writes to this installation's own lake and needs nothing of AWS"),
 			"leave the name out and give flags such as --s3-bucket to plan another")
 	}
-	describe(s, d)
+	x.describe(s, d)
 	return s, nil
 }
 
-// describe puts the definition's settings in.
-func describe(s *grant.Settings, d *pipeline.Definition) {
+// describe puts the definition's settings in, and the configuration's where it has none.
+func (x *examiner) describe(s *grant.Settings, d *pipeline.Definition) {
 	s.Pipeline, s.Schematized = d.Name, d.Type == pipeline.TypeAWS
 	s.S3 = grant.S3{
-		Bucket: d.S3.Bucket, Prefix: d.S3.Prefix, Region: d.S3.Region, Role: d.S3.Role, Encryption: string(d.S3.Encryption), KMSKey: d.S3.KMSKey,
-		Endpoint: d.S3.Endpoint, PathStyle: d.S3.PathStyle,
+		Bucket: d.S3.Bucket, Prefix: d.S3.Prefix, Region: x.region(d.S3.Region), Role: d.S3.Role, Encryption: string(d.S3.Encryption), KMSKey: d.S3.KMSKey,
+		Endpoint: d.S3.Endpoint, PathStyle: d.S3.PathStyle || x.config.PathStyle == "true",
 	}
 	if g := &d.Glue; g.Use {
-		s.Glue = &grant.Glue{Database: g.Database, Region: cmp.Or(g.Region, d.S3.Region), Role: g.Role, CatalogID: g.CatalogID, Tables: catalogTables(d)}
+		s.Glue = &grant.Glue{Database: g.Database, Region: x.region(cmp.Or(g.Region, d.S3.Region)), Role: g.Role, CatalogID: g.CatalogID, Tables: catalogTables(d)}
 	}
 	if r := &d.Redshift; r.Named() {
 		s.Redshift = &grant.Redshift{
 			Workgroup: r.Workgroup, Cluster: r.Cluster, DBUser: r.DBUser, SecretARN: r.SecretARN, Database: r.Database,
-			Region: cmp.Or(r.Region, d.Glue.Region, d.S3.Region), Role: r.Role, Schema: r.Schema,
+			Region: x.region(cmp.Or(r.Region, d.Glue.Region, d.S3.Region)), Role: r.Role, Schema: r.Schema,
 		}
 	}
+}
+
+// region is what clients use for a service whose region is not named.
+func (x *examiner) region(named string) string {
+	if x.config.EndpointURL != "" {
+		return cmp.Or(named, x.config.Region, assume.DefaultRegion)
+	}
+	return cmp.Or(named, x.config.Region)
 }
 
 // catalogTables are the tables that the pipeline, and the companion that people have, write; a star stands for the names of events.

@@ -36,7 +36,7 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.destinations.Bucket, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
 	}
 	if n.cfg.Has(config.Worker) {
-		api.AWS = &examiner{n.pipelines, n.destinations.roles}
+		api.AWS = &examiner{n.destinations}
 	}
 	// The store's files are what these APIs read, so a process that has them answers.
 	if n.cfg.Has(config.Worker) {

@@ -93,7 +93,7 @@ func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
 		cfg.Region = role.Region
 	}
 	if cfg.Region == "" && cfg.BaseEndpoint != nil {
-		cfg.Region = defaultRegion
+		cfg.Region = DefaultRegion
 	}
 	switch {
 	case cfg.Region == "":
@@ -113,8 +113,8 @@ func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
 	return withRenewal(cfg), nil
 }
 
-// defaultRegion is for endpoints that stand in for AWS: most take it, and their users rarely set one.
-const defaultRegion = "us-east-1"
+// DefaultRegion is for endpoints that stand in for AWS: most take it, and their users rarely set one.
+const DefaultRegion = "us-east-1"
 
 // bounded returns the SDK's client with bounds of ours, and any other client as it is.
 func bounded(client aws.HTTPClient) aws.HTTPClient {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -35,6 +36,8 @@ func (e *examination) credentials(ctx context.Context) bool {
 		c.Status, c.Cause, c.Remedy = Warned, "they are the account's root user's, who may do everything", "make a user or role for the exporter"
 	}
 	e.add(c)
+	// What no role's ARN tells is in the exporter's own account.
+	e.settings.Account = cmp.Or(e.settings.Account, aws.ToString(who.Account))
 	if e.settings.Exporter == "" {
 		e.settings.Exporter = Exporter(arn)
 	}

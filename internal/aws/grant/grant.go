@@ -102,7 +102,7 @@ var (
 	plainName = regexp.MustCompile(`^[^*?$"\\\x00-\x1f]+$`)
 )
 
-// Check says what is wrong with the settings, in a setup error that names the setting.
+// Check says what is wrong with the settings, in a setup error that names the setting. It does not ask for accounts.
 func (s *Settings) Check() error {
 	wrong := func(setting, value, hint string) error {
 		return fault.New(fault.Setup, "reading", setting, fmt.Errorf("%q is not one", value), hint)
@@ -150,6 +150,11 @@ func (s *Settings) Check() error {
 	default:
 		return wrong("the encryption", s.S3.Encryption, "it is none, aes or kms")
 	}
+	return nil
+}
+
+// CheckAccounts says what account is not known that a document names. It is a setup error.
+func (s *Settings) CheckAccounts() error {
 	for service, account := range map[string]string{"the Glue catalog": s.glueAccount(), "the warehouse": s.redshiftAccount(), "the key": s.keyAccount()} {
 		if account == "" {
 			return fault.New(fault.Setup, "naming", service, errors.New("its account is not known"), "give the role's ARN or the account")

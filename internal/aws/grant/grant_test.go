@@ -75,46 +75,48 @@ func each(t *testing.T, test func(t *testing.T, s *grant.Settings)) {
 		t.Run(name, func(t *testing.T) {
 			s := settings(variants[name])
 			require.NoError(t, s.Check())
+			require.NoError(t, s.CheckAccounts())
 			test(t, s)
 		})
 	}
 }
 
-// documents returns the role's documents for a use, as the evaluator reads them.
-func documents(t require.TestingT, roles []grant.Role, use grant.Use) []*policy.Document {
-	var out []*policy.Document
+// permissions are the documents of roles by use, as the evaluator reads them.
+type permissions map[grant.Use][]*policy.Document
+
+func permissionsOf(t require.TestingT, roles []grant.Role) permissions {
+	out := permissions{}
 	for _, r := range roles {
-		if !slices.Contains(r.Uses, use) {
-			continue
-		}
 		for _, p := range r.Policies {
 			d, err := policy.ParseIdentity([]byte(p.Text))
 			require.NoError(t, err, p.Text)
-			out = append(out, d)
+			for _, use := range r.Uses {
+				out[use] = append(out[use], d)
+			}
 		}
 	}
 	return out
 }
 
-func allows(t require.TestingT, roles []grant.Role, o operation) bool {
-	return policy.Evaluate(&policy.Request{Action: o.action, Resource: o.resource, Context: o.context}, documents(t, roles, o.use)...).Allowed
+func (p permissions) allow(o operation) bool {
+	return policy.Evaluate(&policy.Request{Action: o.action, Resource: o.resource, Context: o.context}, p[o.use]...).Allowed
 }
 
 func TestTheNarrowedPoliciesAreEnough(t *testing.T) {
 	each(t, func(t *testing.T, s *grant.Settings) {
-		roles := s.Roles(grant.Narrowed)
+		may := permissionsOf(t, s.Roles(grant.Narrowed))
 		for _, o := range operations(s) {
-			require.True(t, allows(t, roles, o), "%s: %s on %s", o.use, o.action, o.resource)
+			require.True(t, may.allow(o), "%s: %s on %s", o.use, o.action, o.resource)
 		}
 	})
 }
 
 func TestTheDocumentedPoliciesAreEnoughButForWhatTheGuidesLeftOut(t *testing.T) {
 	each(t, func(t *testing.T, s *grant.Settings) {
-		roles := s.Roles(grant.Documented)
+		may := permissionsOf(t, s.Roles(grant.Documented))
 		missing := map[string]bool{}
 		for _, o := range operations(s) {
-			if !allows(t, roles, o) {
+			if !may.allow(o) {
 				missing[o.action] = true
 			}
 		}
@@ -163,7 +165,8 @@ func TestNoActionAndNoResourceOfTheNarrowedPoliciesIsTooMany(t *testing.T) {
 			"resource": func(st *grant.Statement) *grant.Texts { return &st.Resource },
 		} {
 			without(s, pick, func(item string, rest []grant.Role) {
-				denied := slices.IndexFunc(list, func(o operation) bool { return !allows(t, rest, o) })
+				may := permissionsOf(t, rest)
+				denied := slices.IndexFunc(list, func(o operation) bool { return !may.allow(o) })
 				if denied < 0 && len(s.Roles(grant.Narrowed)) == 1 {
 					return // the warehouse reads what the exporter may read already
 				}
@@ -226,10 +229,10 @@ func outside(t *rapid.T, s *grant.Settings, o operation) operation {
 
 func TestNothingOutsideThePipelineIsAllowed(t *testing.T) {
 	each(t, func(t *testing.T, s *grant.Settings) {
-		list, roles := operations(s), s.Roles(grant.Narrowed)
+		list, may := operations(s), permissionsOf(t, s.Roles(grant.Narrowed))
 		rapid.Check(t, func(t *rapid.T) {
 			o := outside(t, s, rapid.SampledFrom(list).Draw(t, "operation"))
-			require.False(t, allows(t, roles, o), "%s: %s on %s with %v", o.use, o.action, o.resource, o.context)
+			require.False(t, may.allow(o), "%s: %s on %s with %v", o.use, o.action, o.resource, o.context)
 		})
 		for _, action := range []string{
 			"s3:DeleteBucket", "s3:PutBucketPolicy", "s3:PutObjectAcl", "s3:GetObjectVersion", "s3:ListAllMyBuckets", "kms:Encrypt", "kms:CreateGrant", "kms:DescribeKey",
@@ -241,7 +244,7 @@ func TestNothingOutsideThePipelineIsAllowed(t *testing.T) {
 					continue
 				}
 				o.action = action
-				require.False(t, allows(t, roles, o), "%s: %s on %s", o.use, action, o.resource)
+				require.False(t, may.allow(o), "%s: %s on %s", o.use, action, o.resource)
 			}
 		}
 	})
@@ -342,22 +345,16 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 		change func(*grant.Settings)
 		want   string
 	}{
-		"a bucket with a wildcard":          {func(s *grant.Settings) { s.S3.Bucket = "lake*" }, `the bucket: "lake*"`},
-		"a prefix with a wildcard":          {func(s *grant.Settings) { s.S3.Prefix = "a/*" }, `the prefix: "a/*"`},
-		"a table with a star in its middle": {func(s *grant.Settings) { s.Glue.Tables = []string{"a*b"} }, `the Glue table: "a*b"`},
-		"a user in the place of a role":     {func(s *grant.Settings) { s.S3.Role = exporter }, "the S3 role"},
-		"a session in the exporter's place": {func(s *grant.Settings) { s.Exporter = "arn:aws:sts::485438090326:assumed-role/r/s" }, "the exporter"},
-		"a quote in the external ID":        {func(s *grant.Settings) { s.ExternalID = `a"b` }, "the external ID"},
-		"no external ID":                    {func(s *grant.Settings) { s.ExternalID = "" }, "the external ID"},
-		"no region":                         {func(s *grant.Settings) { s.S3.Region = "" }, "the bucket's region"},
-		"an unknown encryption":             {func(s *grant.Settings) { s.S3.Encryption = "des" }, `the encryption: "des"`},
-		"both a workgroup and a cluster":    {func(s *grant.Settings) { s.Redshift.Cluster = "c" }, "either a workgroup or a cluster"},
-		"an account that nothing tells": {func(s *grant.Settings) {
-			*s = *settings(variants["no role yet"])
-			s.Account = ""
-			s.Redshift = nil
-			s.S3.KMSKey = ""
-		}, "its account is not known"},
+		"a bucket with a wildcard":           {func(s *grant.Settings) { s.S3.Bucket = "lake*" }, `the bucket: "lake*"`},
+		"a prefix with a wildcard":           {func(s *grant.Settings) { s.S3.Prefix = "a/*" }, `the prefix: "a/*"`},
+		"a table with a star in its middle":  {func(s *grant.Settings) { s.Glue.Tables = []string{"a*b"} }, `the Glue table: "a*b"`},
+		"a user in the place of a role":      {func(s *grant.Settings) { s.S3.Role = exporter }, "the S3 role"},
+		"a session in the exporter's place":  {func(s *grant.Settings) { s.Exporter = "arn:aws:sts::485438090326:assumed-role/r/s" }, "the exporter"},
+		"a quote in the external ID":         {func(s *grant.Settings) { s.ExternalID = `a"b` }, "the external ID"},
+		"no external ID":                     {func(s *grant.Settings) { s.ExternalID = "" }, "the external ID"},
+		"no region":                          {func(s *grant.Settings) { s.S3.Region = "" }, "the bucket's region"},
+		"an unknown encryption":              {func(s *grant.Settings) { s.S3.Encryption = "des" }, `the encryption: "des"`},
+		"both a workgroup and a cluster":     {func(s *grant.Settings) { s.Redshift.Cluster = "c" }, "either a workgroup or a cluster"},
 		"a policy variable in a database":    {func(s *grant.Settings) { s.Glue.Database = "${aws:userid}" }, "the Glue database"},
 		"a control character in a warehouse": {func(s *grant.Settings) { s.Redshift.Database = "a\nb" }, "the Redshift database"},
 	} {
@@ -365,6 +362,13 @@ func TestWrongSettingsAreRefusedByName(t *testing.T) {
 		require.ErrorContains(t, err, test.want, name)
 		require.Equal(t, fault.Setup, fault.ClassOf(err), name)
 	}
+}
+
+func TestAnAccountThatNothingTellsIsAskedFor(t *testing.T) {
+	s := settings(variants["no role yet"], func(s *grant.Settings) { s.Account, s.Redshift, s.S3.KMSKey = "", nil, "" })
+	require.NoError(t, s.Check())
+	require.ErrorContains(t, s.CheckAccounts(), "the Glue catalog: its account is not known")
+	require.NoError(t, settings().CheckAccounts(), "roles tell it")
 }
 
 func TestChinasPartitionHasItsNames(t *testing.T) {
