@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
+	"github.com/refract-io/refract/internal/aws/awstest"
 	"github.com/refract-io/refract/internal/aws/sigv4"
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/catalog/awsglue"
@@ -29,7 +30,7 @@ import (
 
 const (
 	account = "123456789012"
-	region  = "eu-central-1"
+	region  = awstest.Region
 )
 
 var credentials = aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}

@@ -35,7 +35,7 @@ func drawTable(t *rapid.T) catalog.TableInput {
 	}
 	in.StorageDescriptor = drawDescriptor(t)
 	if rapid.Bool().Draw(t, "accessed") {
-		in.LastAccessTime = time.UnixMilli(rapid.Int64Range(0, 2e12).Draw(t, "at")).UTC()
+		in.LastAccessTime = time.Unix(rapid.Int64Range(0, 2e9).Draw(t, "at"), 0).UTC() // the SDK cuts milliseconds by a floating point number
 	}
 	return in
 }
