@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,12 +12,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/redshiftdata"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/aws/awstest"
 	"github.com/refract-io/refract/internal/aws/endpoint"
 	"github.com/refract-io/refract/internal/aws/sts"
 	"github.com/refract-io/refract/internal/catalog"
@@ -126,7 +131,10 @@ func fill(t *testing.T, lake *bucket.Local, glue *catalog.Embedded) {
 }
 
 // as is the client of a role.
-func (w *warehouses) as(role string) *warehouse.Client {
+func (w *warehouses) as(role string) *warehouse.Client { return w.through(w.url, role) }
+
+// through is the client of a role whose requests to the Data API go to an address.
+func (w *warehouses) through(address, role string) *warehouse.Client {
 	config := func(id, secret, token string) aws.Config {
 		return aws.Config{Region: region, BaseEndpoint: &w.url, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
@@ -134,8 +142,12 @@ func (w *warehouses) as(role string) *warehouse.Client {
 	}
 	out, err := awssts.NewFromConfig(config("AKIAEXPORTER", "secret", "")).AssumeRole(w.Context(), &awssts.AssumeRoleInput{RoleArn: aws.String(roleARN + role), RoleSessionName: aws.String("p1")})
 	require.NoError(w, err)
-	c := out.Credentials
-	return warehouse.New(redshiftdata.NewFromConfig(config(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)), warehouse.Target{Workgroup: "default", Database: "dev"})
+	c := config(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	c.BaseEndpoint = &address
+	c.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.RateLimiter = 5*time.Millisecond, ratelimit.None })
+	}
+	return warehouse.New(redshiftdata.NewFromConfig(c), warehouse.Target{Workgroup: "default", Database: "dev"})
 }
 
 // admin runs a statement as the warehouse's administrator and returns its rows, values joined by "|".
@@ -241,6 +253,30 @@ func TestTheFirstAttachmentNeedsTheAdministrator(t *testing.T) {
 	schema.Name, schema.Role, schema.Table = "empty", roleARN+"blind", ""
 	_, err = attach("blind")
 	require.ErrorContains(t, err, "allow glue:GetTables")
+}
+
+// TestAttachingBearsFaults lets the requests of many attachments fail before and after they took effect.
+func TestAttachingBearsFaults(t *testing.T) {
+	w := open(t)
+	require.NoError(t, w.engine.EnsureUser(t.Context(), "IAMR:exporter"))
+	w.admin(`GRANT CREATE ON DATABASE "dev" TO "IAMR:exporter"`)
+	proxy := awstest.NewProxy(t, w.url, aws.Credentials{})
+	proxy.Random(7, 0.3, awstest.Unavailable, awstest.SlowDown, awstest.InternalError, awstest.InternalErrorAfter, awstest.Reset, awstest.ResetAfter, awstest.CutShort)
+	client := w.through(proxy.URL, "exporter")
+	for i := range 20 {
+		schema := warehouse.Schema{Name: fmt.Sprintf("s%d", i/2), Database: glueDB, Role: roleARN + "exporter", Table: "mp_master_event"}
+		for {
+			got, err := client.Attach(t.Context(), schema)
+			if err == nil {
+				require.Equal(t, "mp_master_event", got.Table)
+				require.EqualValues(t, 1, got.Rows)
+				break
+			}
+			require.Equal(t, fault.Transient, fault.ClassOf(err), err)
+		}
+	}
+	require.Positive(t, proxy.Injected())
+	require.Equal(t, []string{"10"}, w.admin("SELECT count(*) FROM svv_external_schemas"))
 }
 
 // TestTheListsShowTheWarehouse asks for databases, schemas, tables and columns as clients do.

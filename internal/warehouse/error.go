@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/refract-io/refract/internal/platform/fault"
 )
@@ -30,6 +31,9 @@ func (c *Client) classed(ctx context.Context, op, object string, s *Schema, err 
 	}
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		class, hint := c.ofCode(e.ErrorCode(), e.ErrorMessage())
+		if answer, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && class == fault.Bug && answer.HTTPStatusCode() >= 500 {
+			class = fault.Transient // the service's own failure, whatever it calls it
+		}
 		return fault.New(class, op, object, &smithy.GenericAPIError{Code: e.ErrorCode(), Message: e.ErrorMessage()}, hint)
 	}
 	if e, ok := errors.AsType[smithy.InvalidParamsError](err); ok {

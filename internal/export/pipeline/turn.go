@@ -472,5 +472,15 @@ func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
 	cause := w.Attacher.Attach(limited, &p.Definition, p.Glue.Database)
 	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer recorded()
-	return w.Store.attached(record, p, cause, w.Store.now().Add(w.Backoff(p.attachTries+1)))
+	return w.Store.attached(record, p, cause, w.Store.now().Add(w.attachPause(p.attachTries+1, cause)))
+}
+
+// attachPause is the pause after the try-th attempt to attach. One that waits for the user is tried ever more rarely: each attempt wakes a warehouse
+// that sleeps, which bills a minute at least. Running the pipeline tries at once.
+func (w *Worker) attachPause(try int, cause error) time.Duration {
+	pause := w.Backoff(try)
+	if fault.ClassOf(cause) == fault.Setup {
+		pause = max(pause, min(15*time.Minute<<min(try-1, 10), 12*time.Hour))
+	}
+	return pause
 }
