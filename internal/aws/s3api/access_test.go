@@ -192,3 +192,28 @@ func TestSSEKMSNeedsRightsOnTheKey(t *testing.T) {
 	})
 	require.Error(t, err)
 }
+
+// What a client sends behind a request that is refused must not become a request of its own, whose answer another client gets.
+func TestARefusedRequestsBodyIsNoRequest(t *testing.T) {
+	h := newHouse(t)
+	require.NoError(t, h.put(h.client(key("admin")), "k", "mine"))
+	smuggled := "GET /lake/k HTTP/1.1\r\nHost: s3\r\n\r\n"
+	for range 50 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, h.url+"/lake/x", strings.NewReader(strings.Repeat(smuggled, 2000)))
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusForbidden, resp.StatusCode)
+		got, err := h.get(h.client(key("admin")), "k")
+		require.NoError(t, err)
+		require.Equal(t, "mine", got)
+	}
+}
+
+func TestWhoeverSendsTooMuchLearnsWhyItIsRefused(t *testing.T) {
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{user("nothing")}})
+	for range 20 {
+		require.Equal(t, "AccessDenied", code(t, h.put(h.client(key("nothing")), "k", strings.Repeat("x", 8<<20))))
+	}
+}

@@ -15,8 +15,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"os"
@@ -50,6 +50,9 @@ type Config struct {
 // maxRequests bounds the requests under way; further ones are answered SlowDown.
 const maxRequests = 1024
 
+// maxUnread is how much of a refused request's body is still taken, so that the client learns of the refusal.
+const maxUnread = 1 << 30
+
 // Gateway is the API. It is safe for concurrent use.
 type Gateway struct {
 	server  *s3api.S3ApiServer
@@ -72,28 +75,24 @@ func New(c Config) (*Gateway, error) {
 		return nil, fault.New(fault.Setup, "creating a folder for a socket in", os.TempDir(), err, "set TMPDIR to a folder that can be written")
 	}
 	g := &Gateway{folder: folder, ready: make(chan struct{}), stopped: make(chan struct{})}
-	socket := filepath.Join(folder, "s3")
+	path := filepath.Join(folder, "s3")
 	g.server, err = s3api.New(&backend{buckets: buckets, config: &c}, middlewares.RootUserConfig{}, c.Region, &identities{config: &c}, nil, nil, nil, nil,
-		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithDisableACL(), s3api.WithConcurrencyLimiter(maxRequests, maxRequests),
+		s3api.WithQuiet(), s3api.WithDisableACL(), s3api.WithConcurrencyLimiter(maxRequests, maxRequests),
 		s3api.WithMiddleware("/", prepare), s3api.WithMiddleware("/", answerEncryption), s3api.WithOnListen(func() { close(g.ready) }))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("preparing S3: %w", err), os.RemoveAll(folder))
 	}
-	dialer := &net.Dialer{}
 	g.proxy = &httputil.ReverseProxy{
 		// The path, the host and the headers stay as they were signed.
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "s3"
 			r.Out.Host = r.In.Host
+			// The front would say "continue" before it decides; the server in front of it does when the body is read.
+			r.Out.Header.Del("Expect")
+			r.Out.Close = true
 		},
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return dialer.DialContext(ctx, "unix", socket)
-			},
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 64,
-		},
-		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		Transport: socket(path),
+		ErrorLog:  slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() == nil {
 				c.Log.ErrorContext(r.Context(), "request failed", "operation", "s3", "error", err)
@@ -115,7 +114,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 			err = fmt.Errorf("serving S3: %w", err)
 		}
 	case <-ctx.Done():
-		g.proxy.Transport.(*http.Transport).CloseIdleConnections()
 		err = g.server.ShutDown()
 		<-served // it ends because it was shut down
 	}
@@ -127,7 +125,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-g.ready:
+		// A refusal comes before the body has been sent. The client reads it if the connection is not reset under its writing: the answer
+		// goes out first, and then what still comes is let go.
+		control := http.NewResponseController(w)
+		_ = control.EnableFullDuplex() // HTTP/2 always is
 		g.proxy.ServeHTTP(w, r)
+		_ = control.Flush() // the client may have gone
+		_, _ = io.CopyN(io.Discard, r.Body, maxUnread)
 	case <-g.stopped:
 		WriteError(w, r, http.StatusServiceUnavailable, "ServiceUnavailable", "The service is stopping.")
 	case <-r.Context().Done():
