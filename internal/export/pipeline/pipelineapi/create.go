@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/refract-io/refract/internal/export/pipeline"
 )
@@ -87,6 +88,9 @@ func setFields(spec *pipeline.Spec, f form, t pipeline.Type) error {
 		if len(rule.Values) > 0 && !slices.Contains(rule.Values, values[0]) && !(p.Name == "s3_region" && f.one("s3_endpoint") != "") {
 			return bad(p.Name, "%q is not possible with the type %s: use %s", values[0], t, oneOf(rule.Values))
 		}
+		if p.Kind == Text && p.Name != "where" && strings.ContainsFunc(values[0], unicode.IsControl) {
+			return bad(p.Name, "%q holds a control character", values[0])
+		}
 		if err := p.field(spec).set(values); err != nil {
 			return bad(p.Name, "%v", err)
 		}
@@ -141,7 +145,7 @@ func peopleOf(events pipeline.Spec) pipeline.Spec {
 
 // settleDestination completes a destination that is the installation's own, and checks that any other is complete.
 func (s *server) settleDestination(spec *pipeline.Spec, f form) error {
-	if err := needWarehouse(spec, f); err != nil {
+	if err := checkWarehouse(spec, f); err != nil {
 		return err
 	}
 	d := &spec.S3
@@ -201,9 +205,15 @@ func (s *server) settleCatalog(spec *pipeline.Spec, f form, known bool) error {
 	return nil
 }
 
-// needWarehouse refuses parameters of a warehouse without one.
-func needWarehouse(spec *pipeline.Spec, f form) error {
-	if spec.Redshift.Named() {
+// checkWarehouse refuses parameters of a warehouse without one, and ways to connect that exclude each other.
+func checkWarehouse(spec *pipeline.Spec, f form) error {
+	w := &spec.Redshift
+	switch {
+	case w.Workgroup != "" && w.DBUser != "":
+		return bad("redshift_db_user", "only a cluster has database users to name; that of a workgroup is the role's: leave it out")
+	case w.SecretARN != "" && w.DBUser != "":
+		return bad("redshift_db_user", "the secret of redshift_secret_arn names the user: leave one of them out")
+	case w.Named():
 		return nil
 	}
 	for _, p := range Parameters {
