@@ -31,6 +31,8 @@ type faults struct {
 	at    int
 	how   damage
 	hit   bool
+	// counts, if set, counts the calls that change a catalog.
+	counts map[string]int
 	// before, if set, is called before each call.
 	before func()
 }
@@ -39,6 +41,14 @@ func (f *faults) plan(at int, how damage) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls, f.at, f.how, f.hit = 0, at, how, false
+}
+
+// changing is call for what changes a catalog.
+func (f *faults) changing(ctx context.Context, what string, fn func() error) error {
+	if f.counts != nil {
+		f.counts[what]++
+	}
+	return f.call(ctx, fn)
 }
 
 // call runs fn, unless it is this call's turn.
@@ -115,15 +125,15 @@ func (c faultyCatalog) GetTable(ctx context.Context, database, name string) (t *
 }
 
 func (c faultyCatalog) CreateDatabase(ctx context.Context, d catalog.Database) error {
-	return c.call(ctx, func() error { return c.Catalog.CreateDatabase(ctx, d) })
+	return c.changing(ctx, "create database", func() error { return c.Catalog.CreateDatabase(ctx, d) })
 }
 
 func (c faultyCatalog) CreateTable(ctx context.Context, database string, t catalog.TableInput) error {
-	return c.call(ctx, func() error { return c.Catalog.CreateTable(ctx, database, t) })
+	return c.changing(ctx, "create table", func() error { return c.Catalog.CreateTable(ctx, database, t) })
 }
 
 func (c faultyCatalog) UpdateTable(ctx context.Context, database string, t catalog.TableInput, versionID string, skipArchive bool) error {
-	return c.call(ctx, func() error { return c.Catalog.UpdateTable(ctx, database, t, versionID, skipArchive) })
+	return c.changing(ctx, "update table", func() error { return c.Catalog.UpdateTable(ctx, database, t, versionID, skipArchive) })
 }
 
 func (c faultyCatalog) GetPartitions(ctx context.Context, database, table, expression string) (ps []*catalog.Partition, err error) {
@@ -132,9 +142,9 @@ func (c faultyCatalog) GetPartitions(ctx context.Context, database, table, expre
 }
 
 func (c faultyCatalog) BatchCreatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
-	return c.call(ctx, func() error { return c.Catalog.BatchCreatePartition(ctx, database, table, ps) })
+	return c.changing(ctx, "create partitions", func() error { return c.Catalog.BatchCreatePartition(ctx, database, table, ps) })
 }
 
 func (c faultyCatalog) BatchUpdatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
-	return c.call(ctx, func() error { return c.Catalog.BatchUpdatePartition(ctx, database, table, ps) })
+	return c.changing(ctx, "update partitions", func() error { return c.Catalog.BatchUpdatePartition(ctx, database, table, ps) })
 }

@@ -420,3 +420,14 @@ func clicks(days ...int) []event.Record {
 	}
 	return all
 }
+
+// manifest returns the pipeline's newest manifest.
+func (h *house) manifest(p *Pipeline) *lake.Manifest {
+	var newest *lake.Manifest
+	require.NoError(h.t, lake.Manifests(h.ctx, h.bucket, p.Layout(), func(m *lake.Manifest) error {
+		newest = m
+		return nil
+	}))
+	require.NotNil(h.t, newest)
+	return newest
+}

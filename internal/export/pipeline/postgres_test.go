@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
 
@@ -41,6 +42,12 @@ func TestTheSameStatementsServePostgres(t *testing.T) {
 	h.config.Grace = -1
 	h.restart()
 	events, people := h.create(Spec{Frequency: Hourly}), h.create(Spec{Source: Identities})
+	kinds := []*Pipeline{
+		h.create(Spec{Type: TypeAWS, Sync: true, Interval: time.Second, S3: S3{Prefix: "sync"}, Glue: Glue{Database: "sync"}}),
+		h.create(Spec{Type: TypeAWS, SchemaType: Multischema, S3: S3{Prefix: "tables"}, Glue: Glue{Database: "tables"}}),
+		h.create(Spec{Type: TypeRaw, Frequency: Hourly, From: event.DayOfTime(epoch) - 40}),
+		h.create(Spec{Type: TypeAWS, Source: People, S3: S3{Prefix: "people"}, Glue: Glue{Database: "people"}}),
+	}
 	for i := range 3 {
 		records := clicks(0, -1, -30)
 		records[0].UserID = fmt.Appendf(nil, "u%d", i)
@@ -65,6 +72,25 @@ func TestTheSameStatementsServePostgres(t *testing.T) {
 			require.Equal(t, DayCount{Place: d.Place, Runs: d.Runs, Manifests: d.Runs, Objects: d.Runs}, d)
 		}
 		require.NoError(t, h.store.Pause(h.ctx, p.ID))
+		require.NoError(t, h.store.Cancel(h.ctx, p.ID))
+		h.drain()
+		require.NoError(t, h.store.Delete(h.ctx, p.ID))
+	}
+	where := `properties["n"] > 1`
+	for _, p := range kinds {
+		require.Equal(t, h.reader.sealed, h.get(p).Published)
+		h.requireExact(p)
+		if p.Source == Events {
+			require.NoError(t, h.store.Edit(h.ctx, p.ID, Change{Where: &where}))
+		}
+		for _, read := range []func() error{
+			func() error { _, err := h.store.Timeline(h.ctx, p.ID); return err },
+			func() error { _, err := h.store.Schema(h.ctx, p.ID); return err },
+			func() error { _, err := h.store.CountRuns(h.ctx, p.ID); return err },
+			func() error { _, err := h.store.Runs(h.ctx, p.ID, 5, Succeeded, Failed); return err },
+		} {
+			require.NoError(t, read())
+		}
 		require.NoError(t, h.store.Cancel(h.ctx, p.ID))
 		h.drain()
 		require.NoError(t, h.store.Delete(h.ctx, p.ID))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func TestAContinuousPipelineFollowsWhatIsSealed(t *testing.T) {
 type broken struct{ *house }
 
 func (b broken) Bucket(ctx context.Context, d *Definition) (bucket.Bucket, error) {
-	switch d.S3.Prefix {
+	switch prefix, _, _ := strings.Cut(d.S3.Prefix, "/"); prefix {
 	case "hangs":
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -74,8 +75,16 @@ func TestABrokenPipelineDelaysNoOther(t *testing.T) {
 	h.config.AttemptTimeout = 50 * time.Millisecond
 	h.config.FailedPause = time.Millisecond
 	var hangs []*Pipeline
-	for i := range 6 {
-		hangs = append(hangs, h.create(Spec{S3: S3{Prefix: []string{"hangs", "denied"}[i%2]}, Table: fmt.Sprintf("t%d", i)}))
+	for i, spec := range []Spec{
+		{}, {}, {Type: TypeAWS}, {Type: TypeAWS, Sync: true, Interval: time.Second}, {Type: TypeRaw, Frequency: Hourly, From: 20000},
+		{Type: TypeAWS, Source: Identities, Interval: time.Second}, {},
+	} {
+		spec.S3.Prefix = fmt.Sprintf("%s/%d", []string{"hangs", "denied"}[i%2], i)
+		spec.Glue.Database = fmt.Sprintf("broken%d", i)
+		if spec.Type == TypeRaw {
+			spec.Glue.Database = ""
+		}
+		hangs = append(hangs, h.create(spec))
 	}
 	h.reader.append(h.project, clicks(0)...)
 	h.reader.seal()
