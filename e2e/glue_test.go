@@ -115,8 +115,7 @@ func TestGlueByAWSCLI(t *testing.T) {
 func TestGlueByNodeSDK(t *testing.T) {
 	t.Parallel()
 	address := harness.FreePort(t)
-	s := harness.New(t, "--aws-listen", address)
-	s.Start()
+	s := harness.Start(t, "--aws-listen", address)
 	key := map[string]string{}
 	text, err := os.ReadFile(filepath.Join(s.Dir, "aws-credentials"))
 	require.NoError(t, err)

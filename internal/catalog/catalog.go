@@ -1,7 +1,9 @@
 // Package catalog is the AWS Glue Data Catalog's model and the interface that Refract's own code uses towards any catalog.
 //
 // Names, fields and behaviour are Glue's (AWS Glue Web API Reference, "Catalog"): databases hold tables, tables have a storage
-// descriptor, partition keys and versions, partitions carry a storage descriptor of their own.
+// descriptor, partition keys and versions, partitions carry a storage descriptor of their own. Beside them Glue keeps what engines and
+// tools put there: column statistics, partition indexes, user-defined functions and tags. Refract's own code needs none of these; they
+// are methods of the embedded catalog alone.
 package catalog
 
 import (

@@ -112,16 +112,11 @@ func (e *Embedded) CreateIndexedTable(ctx context.Context, database string, t Ta
 // UpdateTable implements Catalog. Partition keys cannot be added, removed or renamed while the table has partitions, whose values
 // belong to the keys they have, or partition indexes. A rename is refused, as in Glue.
 func (e *Embedded) UpdateTable(ctx context.Context, database string, t TableInput, versionID string, skipArchive bool) error {
-	database = strings.ToLower(database)
 	input, err := tableBody(&t)
 	if err != nil {
 		return err
 	}
-	err = e.db.InTx(ctx, func(tx *meta.Tx) error {
-		old, err := lockTable(ctx, tx, database, t.Name)
-		if err != nil {
-			return err
-		}
+	return e.withLockedTable(ctx, "updating catalog table", database, t.Name, func(tx *meta.Tx, old *storedTable) error {
 		if versionID != "" && versionID != old.VersionID {
 			return refuse(ErrConcurrentModification, "Update table failed due to concurrent modifications.")
 		}
@@ -139,21 +134,14 @@ func (e *Embedded) UpdateTable(ctx context.Context, database string, t TableInpu
 		_, err = tx.Exec(ctx, `UPDATE catalog_table SET version = version + 1, input = ?, updated_ms = ? WHERE id = ?`, input, now(), old.id)
 		return err
 	})
-	return classed("updating catalog table", database+"."+t.Name, err)
 }
 
 // DeleteTable implements Catalog. The table's versions and partitions go with it.
 func (e *Embedded) DeleteTable(ctx context.Context, database, name string) error {
-	database, name = strings.ToLower(database), strings.ToLower(name)
-	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
-		t, err := lockTable(ctx, tx, database, name)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `DELETE FROM catalog_table WHERE id = ?`, t.id)
+	return e.withLockedTable(ctx, "deleting catalog table", database, name, func(tx *meta.Tx, t *storedTable) error {
+		_, err := tx.Exec(ctx, `DELETE FROM catalog_table WHERE id = ?`, t.id)
 		return err
 	})
-	return classed("deleting catalog table", database+"."+name, err)
 }
 
 func readTable(ctx context.Context, q meta.Querier, database, name string) (*storedTable, error) {
@@ -171,6 +159,19 @@ func lockTable(ctx context.Context, tx *meta.Tx, database, name string) (*stored
 		return nil, fmt.Errorf("locking the table: %w", err)
 	}
 	return readTable(ctx, tx, database, name)
+}
+
+// withLockedTable calls fn in a transaction in which nobody else changes the table.
+func (e *Embedded) withLockedTable(ctx context.Context, op, database, table string, fn func(tx *meta.Tx, t *storedTable) error) error {
+	database, table = strings.ToLower(database), strings.ToLower(table)
+	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
+		t, err := lockTable(ctx, tx, database, table)
+		if err != nil {
+			return err
+		}
+		return fn(tx, t)
+	})
+	return classed(op, database+"."+table, err)
 }
 
 // missingTable returns the refusal for a table that is not there, which depends on whether its database is.

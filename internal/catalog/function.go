@@ -66,33 +66,24 @@ const functionColumns = `SELECT d.name, f.body, f.created_ms FROM catalog_functi
 
 // CreateFunction adds a user-defined function to a database. Its name is folded to lower case.
 func (e *Embedded) CreateFunction(ctx context.Context, database string, f FunctionInput) error {
-	database = strings.ToLower(database)
 	body, err := functionBody(&f)
 	if err != nil {
 		return err
 	}
-	err = e.db.InTx(ctx, func(tx *meta.Tx) error {
-		if err := lockDatabase(ctx, tx, database); err != nil {
-			return err
-		}
+	return e.withLockedDatabase(ctx, "creating catalog function", database, f.FunctionName, func(tx *meta.Tx, database, _ string) error {
 		res, err := tx.Exec(ctx, `INSERT INTO catalog_function (database_id, name, body, created_ms)
 			SELECT id, ?, ?, ? FROM catalog_database WHERE name = ? ON CONFLICT DO NOTHING`, f.FunctionName, body, now(), database)
 		return affected(res, err, &Error{ErrAlreadyExists, "Function already exists."})
 	})
-	return classed("creating catalog function", database+"."+f.FunctionName, err)
 }
 
 // UpdateFunction replaces the definition of the function of this name, which may get another name.
 func (e *Embedded) UpdateFunction(ctx context.Context, database, name string, f FunctionInput) error {
-	database, name = strings.ToLower(database), strings.ToLower(name)
 	body, err := functionBody(&f)
 	if err != nil {
 		return err
 	}
-	err = e.db.InTx(ctx, func(tx *meta.Tx) error {
-		if err := lockDatabase(ctx, tx, database); err != nil {
-			return err
-		}
+	return e.withLockedDatabase(ctx, "updating catalog function", database, name, func(tx *meta.Tx, database, name string) error {
 		if f.FunctionName != name {
 			switch _, err := readFunction(ctx, tx, database, f.FunctionName); {
 			case err == nil:
@@ -105,20 +96,14 @@ func (e *Embedded) UpdateFunction(ctx context.Context, database, name string, f 
 			WHERE name = ? AND database_id = (SELECT id FROM catalog_database WHERE name = ?)`, f.FunctionName, body, name, database)
 		return affected(res, err, noFunction(name))
 	})
-	return classed("updating catalog function", database+"."+name, err)
 }
 
 // DeleteFunction removes a function from a database.
 func (e *Embedded) DeleteFunction(ctx context.Context, database, name string) error {
-	database, name = strings.ToLower(database), strings.ToLower(name)
-	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
-		if err := lockDatabase(ctx, tx, database); err != nil {
-			return err
-		}
+	return e.withLockedDatabase(ctx, "deleting catalog function", database, name, func(tx *meta.Tx, database, name string) error {
 		res, err := tx.Exec(ctx, `DELETE FROM catalog_function WHERE name = ? AND database_id = (SELECT id FROM catalog_database WHERE name = ?)`, name, database)
 		return affected(res, err, noFunction(name))
 	})
-	return classed("deleting catalog function", database+"."+name, err)
 }
 
 // GetFunction returns a function.
@@ -143,6 +128,19 @@ func (e *Embedded) GetFunctions(ctx context.Context, database string) ([]*UserDe
 		}
 	}
 	return all, classed("listing the functions of catalog database", database, err)
+}
+
+// withLockedDatabase calls fn, with the folded names of the database and of a function in it, in a transaction in which nobody else
+// changes the database's functions.
+func (e *Embedded) withLockedDatabase(ctx context.Context, op, database, function string, fn func(tx *meta.Tx, database, function string) error) error {
+	database, function = strings.ToLower(database), strings.ToLower(function)
+	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
+		if err := lockDatabase(ctx, tx, database); err != nil {
+			return err
+		}
+		return fn(tx, database, function)
+	})
+	return classed(op, database+"."+function, err)
 }
 
 func noFunction(name string) error { return refuse(ErrNotFound, "Function %s not found.", name) }

@@ -94,19 +94,6 @@ func (e *Embedded) DeletePartitionIndex(ctx context.Context, database, table, na
 	})
 }
 
-// withLockedTable calls fn in a transaction in which nobody else changes the table.
-func (e *Embedded) withLockedTable(ctx context.Context, op, database, table string, fn func(tx *meta.Tx, t *storedTable) error) error {
-	database, table = strings.ToLower(database), strings.ToLower(table)
-	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
-		t, err := lockTable(ctx, tx, database, table)
-		if err != nil {
-			return err
-		}
-		return fn(tx, t)
-	})
-	return classed(op, database+"."+table, err)
-}
-
 func indexesOf(ctx context.Context, q meta.Querier, t *storedTable) ([]PartitionIndex, error) {
 	return collect(ctx, q, func(row scanner) (index PartitionIndex, err error) {
 		var body []byte

@@ -84,13 +84,8 @@ func (e *Embedded) UpdateColumnStatistics(ctx context.Context, database, table s
 	if c.err != nil {
 		return nil, c.err
 	}
-	database, table = strings.ToLower(database), strings.ToLower(table)
 	var failed []ColumnError
-	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
-		t, err := lockTable(ctx, tx, database, table)
-		if err != nil {
-			return err
-		}
+	err := e.withLockedTable(ctx, "updating column statistics of catalog table", database, table, func(tx *meta.Tx, t *storedTable) error {
 		key, columns, err := statisticsOwner(ctx, tx, t, values)
 		if err != nil {
 			return err
@@ -112,18 +107,13 @@ func (e *Embedded) UpdateColumnStatistics(ctx context.Context, database, table s
 		}
 		return nil
 	})
-	return failed, classed("updating column statistics of catalog table", database+"."+table, err)
+	return failed, err
 }
 
 // DeleteColumnStatistics deletes those of one column of a table, or of the partition with these values. Statistics that don't
 // exist are deleted already.
 func (e *Embedded) DeleteColumnStatistics(ctx context.Context, database, table string, values []string, column string) error {
-	database, table = strings.ToLower(database), strings.ToLower(table)
-	err := e.db.InTx(ctx, func(tx *meta.Tx) error {
-		t, err := lockTable(ctx, tx, database, table)
-		if err != nil {
-			return err
-		}
+	return e.withLockedTable(ctx, "deleting column statistics of catalog table", database, table, func(tx *meta.Tx, t *storedTable) error {
 		key, _, err := statisticsOwner(ctx, tx, t, values)
 		if err != nil {
 			return err
@@ -132,7 +122,6 @@ func (e *Embedded) DeleteColumnStatistics(ctx context.Context, database, table s
 			t.id, key, strings.ToLower(column))
 		return err
 	})
-	return classed("deleting column statistics of catalog table", database+"."+table, err)
 }
 
 // statisticsOwner returns the sort key under which statistics are kept, and the columns that may have some: a partition's, or, with
