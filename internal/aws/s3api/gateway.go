@@ -21,6 +21,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/versity/versitygw/s3api"
 	"github.com/versity/versitygw/s3api/middlewares"
@@ -114,15 +115,32 @@ func (g *Gateway) Run(ctx context.Context) error {
 			err = fmt.Errorf("serving S3: %w", err)
 		}
 	case <-ctx.Done():
-		err = g.server.ShutDown()
-		<-served // it ends because it was shut down
+		err = g.shutDown(served)
 	}
 	close(g.stopped)
 	return errors.Join(err, os.RemoveAll(g.folder))
 }
 
+// shutDown ends the front. One that has only just begun to listen doesn't hear the first call.
+func (g *Gateway) shutDown(served <-chan error) error {
+	for {
+		err := g.server.ShutDown()
+		select {
+		case <-served: // it ends because it was shut down
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 // ServeHTTP answers one request. It verifies the signature itself.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-g.stopped:
+		WriteError(w, r, http.StatusServiceUnavailable, "ServiceUnavailable", "The service is stopping.")
+		return
+	default:
+	}
 	select {
 	case <-g.ready:
 		// A refusal comes before the body has been sent. The client reads it if the connection is not reset under its writing: the answer

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -47,12 +48,15 @@ func user(name string, policies ...string) sts.User {
 
 var admin = user("admin", allow(`"*"`, `"*"`))
 
-func newHouse(t testing.TB, accounts ...sts.Account) *house {
+func newHouse(t testing.TB, accounts ...sts.Account) *house { return newHouseAt(t, nil, accounts...) }
+
+// newHouseAt is newHouse with the authority's clock.
+func newHouseAt(t testing.TB, now func() time.Time, accounts ...sts.Account) *house {
 	t.Helper()
 	if len(accounts) == 0 {
 		accounts = []sts.Account{{ID: account, Users: []sts.User{admin}}}
 	}
-	authority, err := sts.New(accounts, nil)
+	authority, err := sts.New(accounts, now)
 	require.NoError(t, err)
 	dir := t.TempDir()
 	local, err := bucket.OpenLocal(lake, filepath.Join(dir, "lake"))
