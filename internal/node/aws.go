@@ -66,19 +66,19 @@ func (n *Node) runAWS(ctx context.Context, g *errgroup.Group, l net.Listener) er
 	if err != nil {
 		return fault.New(fault.Setup, "reading the secrets of", "the AWS-compatible endpoint", err, "correct the file that aws.identities names")
 	}
-	objects, err := s3api.New(s3api.Config{
-		Authority: authority, Account: n.cfg.AWS.Account, Region: n.cfg.AWS.Region, Lake: n.lake, LakeName: n.cfg.Lake.Bucket, Folder: n.path("buckets"),
-		Keys: keys, Secure: n.cfg.AWS.TLSCert != "", Log: n.log,
-	})
-	if err != nil {
-		return err
-	}
 	services := map[string]http.Handler{
 		"glue":           glueapi.New(n.catalog, authority, glueapi.Config{Partition: "aws", Account: n.cfg.AWS.Account, Region: n.cfg.AWS.Region, Log: n.log}),
 		"kms":            keys,
 		"secretsmanager": vault,
 	}
 	if err := n.runDataAPI(ctx, g, services, vault); err != nil {
+		return err
+	}
+	objects, err := s3api.New(s3api.Config{
+		Authority: authority, Account: n.cfg.AWS.Account, Region: n.cfg.AWS.Region, Lake: n.lake, LakeName: n.cfg.Lake.Bucket, Folder: n.path("buckets"),
+		Keys: keys, Secure: n.cfg.AWS.TLSCert != "", Log: n.log,
+	})
+	if err != nil {
 		return err
 	}
 	handler := endpoint.New(endpoint.Config{
