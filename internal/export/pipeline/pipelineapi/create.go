@@ -184,6 +184,9 @@ func (s *server) settleCatalog(spec *pipeline.Spec, f form, known bool) error {
 		return nil
 	}
 	if spec.S3.Region == "" && c.Region == "" && c.Role == "" {
+		if spec.Redshift.Named() {
+			return bad("glue_region", "is missing: Redshift finds tables in the AWS Glue Data Catalog only, not in the embedded one")
+		}
 		if f.one("use_glue") == "" {
 			c.Use = true
 		}

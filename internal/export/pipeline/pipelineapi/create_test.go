@@ -193,6 +193,7 @@ func TestWhatCreateRefuses(t *testing.T) {
 		{"a schema without a warehouse", with(glueForm, "redshift_schema", "s"), "redshift_schema", "redshift_schema: has no effect without redshift_workgroup or redshift_cluster"},
 		{"a database user of a workgroup", with(redshiftForm, "redshift_db_user", "u"), "redshift_db_user", "redshift_db_user: only a cluster has database users to name"},
 		{"a database user beside a secret", with(redshiftForm, "redshift_workgroup", "-", "redshift_cluster", "c", "redshift_db_user", "u", "redshift_secret_arn", "arn:x"), "redshift_db_user", "leave one of them out"},
+		{"a warehouse over the embedded catalog", with(jsonForm, "s3_bucket", "b", "s3_endpoint", "http://127.0.0.1:9000", "redshift_workgroup", "w"), "glue_region", "glue_region: is missing: Redshift finds tables in the AWS Glue Data Catalog only"},
 		{"a line break in a name", with(redshiftForm, "redshift_schema", "a\nb"), "redshift_schema", "holds a control character"},
 		{"encryption of the lake", with(jsonForm, "s3_encryption", "aes"), "s3_encryption", "s3_encryption: has no effect on the installation's own lake"},
 		{"a role for the embedded catalog", with(jsonForm, "glue_role", glueRole), "glue_role", "has no effect on the installation's own lake"},
