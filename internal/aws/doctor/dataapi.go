@@ -13,7 +13,7 @@ import (
 )
 
 // protocol asks what the documents leave open about the Data API itself. None of it matters to the exporter, which avoids all of it.
-func (w *warehouse) protocol(ctx context.Context) {
+func (w *redshift) protocol(ctx context.Context) {
 	found := func(name string, ask func(context.Context) (string, error)) {
 		if ctx.Err() != nil {
 			return
@@ -46,7 +46,7 @@ func (w *warehouse) protocol(ctx context.Context) {
 }
 
 // pickedAfter measures how long a statement waits until a warehouse that is awake begins it.
-func (w *warehouse) pickedAfter(ctx context.Context) (string, error) {
+func (w *redshift) pickedAfter(ctx context.Context) (string, error) {
 	id, err := w.execute(ctx, "SELECT 1")
 	if err != nil {
 		return "", err
@@ -71,7 +71,7 @@ func (w *warehouse) pickedAfter(ctx context.Context) (string, error) {
 }
 
 // createElsewhere creates an external schema on a Glue database that nobody has, and drops it.
-func (w *warehouse) createElsewhere(ctx context.Context, run func(sql string) error) (string, error) {
+func (w *redshift) createElsewhere(ctx context.Context, run func(sql string) error) (string, error) {
 	schema := grant.ProbeTable + w.probe + "_elsewhere"
 	mark := len(w.undo)
 	w.undo = append(w.undo, func(ctx context.Context) error { return w.drop(ctx, schema) })
@@ -81,7 +81,7 @@ func (w *warehouse) createElsewhere(ctx context.Context, run func(sql string) er
 }
 
 // batch runs one statement as a batch.
-func (w *warehouse) batch(ctx context.Context, sql string) error {
+func (w *redshift) batch(ctx context.Context, sql string) error {
 	r := w.settings.Redshift
 	in := &redshiftdata.BatchExecuteStatementInput{Sqls: []string{sql}, Database: &r.Database}
 	for field, value := range map[**string]string{&in.WorkgroupName: r.Workgroup, &in.ClusterIdentifier: r.Cluster, &in.DbUser: r.DBUser, &in.SecretArn: r.SecretARN} {
@@ -98,7 +98,7 @@ func (w *warehouse) batch(ctx context.Context, sql string) error {
 }
 
 // withUser runs a statement of a workgroup with a database user, which a workgroup's documents do not know.
-func (w *warehouse) withUser(ctx context.Context) error {
+func (w *redshift) withUser(ctx context.Context) error {
 	r := w.settings.Redshift
 	out, err := w.client.ExecuteStatement(ctx, &redshiftdata.ExecuteStatementInput{
 		Sql: aws.String("SELECT 1"), Database: &r.Database, WorkgroupName: &r.Workgroup, DbUser: aws.String("refract_doctor"),

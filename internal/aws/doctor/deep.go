@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/refract-io/refract/internal/aws/grant"
+	"github.com/refract-io/refract/internal/warehouse"
 )
 
 // question is something that AWS's documents do not say of Redshift Spectrum, and a small table that answers it.
@@ -41,7 +42,7 @@ func column(name, kind string) types.Column { return types.Column{Name: &name, T
 type asking struct {
 	objects   *objects
 	tables    *tables
-	warehouse *warehouse
+	warehouse *redshift
 	schema    string
 }
 
@@ -98,16 +99,16 @@ func (e *examination) asking(ctx context.Context) (*asking, error) {
 	return a, nil
 }
 
-func (w *warehouse) create(schema, database string) string {
+func (w *redshift) create(schema, database string) string {
 	from := "default"
 	if role := w.settings.Redshift.Role; role != "" {
 		from = literal(role)
 	}
-	return fmt.Sprintf("CREATE EXTERNAL SCHEMA %s FROM DATA CATALOG DATABASE %s REGION %s IAM_ROLE %s", identifier(schema), literal(database), literal(w.settings.Glue.Region), from)
+	return fmt.Sprintf("CREATE EXTERNAL SCHEMA %s FROM DATA CATALOG DATABASE %s REGION %s IAM_ROLE %s", warehouse.Identifier(schema), literal(database), literal(w.settings.Glue.Region), from)
 }
 
-func (w *warehouse) drop(ctx context.Context, schema string) error {
-	if _, _, err := w.query(ctx, "DROP SCHEMA IF EXISTS "+identifier(schema)); err != nil {
+func (w *redshift) drop(ctx context.Context, schema string) error {
+	if _, _, err := w.query(ctx, "DROP SCHEMA IF EXISTS "+warehouse.Identifier(schema)); err != nil {
 		return fmt.Errorf("the external schema %s is left: %w", schema, err)
 	}
 	return nil
@@ -125,7 +126,7 @@ func (a *asking) ask(ctx context.Context, number int, q *question) {
 		c.take(diagnose(err))
 	} else {
 		var fine bool
-		rows, _, err := a.warehouse.query(ctx, fmt.Sprintf(q.query, identifier(a.schema)+"."+identifier(name)))
+		rows, _, err := a.warehouse.query(ctx, fmt.Sprintf(q.query, warehouse.Identifier(a.schema)+"."+warehouse.Identifier(name)))
 		if c.Detail, fine = q.answer(rows, err); !fine {
 			c.Status, c.Cause, c.Detail = Warned, "Refract relies on another answer ("+q.relied+"): "+c.Detail, ""
 			c.Remedy = "tell Refract's maintainers what you see here"

@@ -147,6 +147,12 @@ func TestAnswersOfAWSAreExplained(t *testing.T) {
 		"objects that Redshift may not read": {script: func(f *fakeAWS) {
 			f.sql[`"mp_json_export"."mp_master_event"`] = []string{"!S3ServiceException:Access Denied,Status 403,Error AccessDenied"}
 		}, want: want{"redshift", "Redshift reads the objects", doctor.Failed, "Access Denied", "with which Redshift reads", "s3:GetObject"}},
+		"a key with which Redshift may not decrypt": {script: func(f *fakeAWS) {
+			f.sql[`"mp_json_export"."mp_master_event"`] = []string{"!The ciphertext refers to a customer master key that does not exist (Service: KMS)"}
+		}, want: want{"redshift", "Redshift reads the objects", doctor.Failed, "KMS", "with which Redshift reads", "kms:Decrypt"}},
+		"tables that Lake Formation denies to Redshift": {script: func(f *fakeAWS) {
+			f.sql[`"mp_json_export"."mp_master_event"`] = []string{"!Insufficient Lake Formation permission(s): Required Select on mp_master_event"}
+		}, want: want{"redshift", "Redshift reads the objects", doctor.Failed, "Lake Formation", "lakeformation:GetDataAccess", ""}},
 		"a database that the warehouse does not have": {script: func(f *fakeAWS) { f.sql["SELECT 1"] = []string{`!FATAL: database "dev" does not exist`} },
 			want: want{"redshift", "the first statement", doctor.Failed, `database "dev" does not exist`, "give the pipeline the right name", ""}},
 	} {

@@ -141,9 +141,6 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 			records = append(records, record)
 		}
 		answer["Records"] = records
-	case "CancelStatement":
-		w.WriteHeader(400)
-		answer = map[string]any{"__type": "ValidationException", "message": "Could not cancel a query that is already in FINISHED state."}
 	}
 	_ = json.NewEncoder(w).Encode(answer)
 }

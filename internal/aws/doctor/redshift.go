@@ -13,10 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/redshiftdata/types"
 
 	"github.com/refract-io/refract/internal/aws/grant"
+	"github.com/refract-io/refract/internal/warehouse"
 )
 
 // warehouse is the Data API as the examination uses it.
-type warehouse struct {
+type redshift struct {
 	*examination
 	client *redshiftdata.Client
 }
@@ -26,13 +27,13 @@ type statementError struct{ text string }
 
 func (e *statementError) Error() string { return e.text }
 
-func (e *examination) warehouse(ctx context.Context) (*warehouse, error) {
+func (e *examination) warehouse(ctx context.Context) (*redshift, error) {
 	r := e.settings.Redshift
 	cfg, err := e.Config(ctx, r.Role, r.Region)
 	if err != nil {
 		return nil, err
 	}
-	return &warehouse{e, redshiftdata.NewFromConfig(cfg)}, nil
+	return &redshift{e, redshiftdata.NewFromConfig(cfg)}, nil
 }
 
 func (e *examination) redshift(ctx context.Context) {
@@ -51,14 +52,14 @@ func (e *examination) redshift(ctx context.Context) {
 }
 
 // connect runs the first statement call by call, since each needs an action of its own.
-func (w *warehouse) connect(ctx context.Context) bool {
+func (w *redshift) connect(ctx context.Context) bool {
 	var id *string
 	err := w.perform(ctx, grant.UseRedshift, "redshift-data:ExecuteStatement", func(ctx context.Context) (err error) {
 		id, err = w.execute(ctx, "SELECT 1")
 		return err
 	})
 	if err != nil {
-		for _, action := range []string{"redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "redshift-data:CancelStatement", "database user", "external schema"} {
+		for _, action := range []string{"redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "database user", "external schema"} {
 			w.skip("redshift", action, "no statement could be run")
 		}
 		return false
@@ -82,12 +83,6 @@ func (w *warehouse) connect(ctx context.Context) bool {
 		_, err := w.client.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
 		return err
 	}, "ResourceNotFoundException", "ValidationException")
-	w.optional("redshift-data:CancelStatement", "a statement that takes too long runs on", func() {
-		_ = w.perform(ctx, grant.UseRedshift, "redshift-data:CancelStatement", func(ctx context.Context) error { // the line says it
-			_, err := w.client.CancelStatement(ctx, &redshiftdata.CancelStatementInput{Id: id})
-			return err
-		}, "ValidationException", "ResourceNotFoundException", "DatabaseConnectionException")
-	})
 	if described != nil || got != nil {
 		w.skip("redshift", "database user", "no result can be read")
 		w.skip("redshift", "external schema", "no result can be read")
@@ -97,7 +92,7 @@ func (w *warehouse) connect(ctx context.Context) bool {
 }
 
 // credentialActions are those that the Data API needs for the connection; it does them in the caller's name.
-func (w *warehouse) credentialActions() []string {
+func (w *redshift) credentialActions() []string {
 	switch r := w.settings.Redshift; {
 	case r.SecretARN != "":
 		return []string{"secretsmanager:GetSecretValue"}
@@ -109,7 +104,7 @@ func (w *warehouse) credentialActions() []string {
 	return []string{"redshift:GetClusterCredentialsWithIAM"}
 }
 
-func (w *warehouse) execute(ctx context.Context, sql string) (*string, error) {
+func (w *redshift) execute(ctx context.Context, sql string) (*string, error) {
 	r := w.settings.Redshift
 	in := &redshiftdata.ExecuteStatementInput{Sql: &sql, Database: &r.Database, StatementName: aws.String("refract-doctor")}
 	for field, value := range map[**string]string{&in.WorkgroupName: r.Workgroup, &in.ClusterIdentifier: r.Cluster, &in.DbUser: r.DBUser, &in.SecretArn: r.SecretARN} {
@@ -128,7 +123,7 @@ func (w *warehouse) execute(ctx context.Context, sql string) (*string, error) {
 const patience = 6
 
 // wait waits until the statement has ended, and returns its error.
-func (w *warehouse) wait(ctx context.Context, id *string) (time.Duration, error) {
+func (w *redshift) wait(ctx context.Context, id *string) (time.Duration, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, patience*w.Timeout)
 	defer cancel()
@@ -152,7 +147,7 @@ func (w *warehouse) wait(ctx context.Context, id *string) (time.Duration, error)
 }
 
 // query runs a statement and returns its first rows as text; NULL is "NULL".
-func (w *warehouse) query(ctx context.Context, sql string) ([][]string, time.Duration, error) {
+func (w *redshift) query(ctx context.Context, sql string) ([][]string, time.Duration, error) {
 	id, err := w.execute(ctx, sql)
 	if err != nil {
 		return nil, 0, err
@@ -191,7 +186,7 @@ func text(f types.Field) string {
 }
 
 // single is the one value of a query's result.
-func (w *warehouse) single(ctx context.Context, name, sql string) (string, time.Duration, bool) {
+func (w *redshift) single(ctx context.Context, name, sql string) (string, time.Duration, bool) {
 	rows, took, err := w.query(ctx, sql)
 	if err == nil && (len(rows) != 1 || len(rows[0]) != 1) {
 		err = fmt.Errorf("%s answered %d rows", sql, len(rows))
@@ -204,7 +199,7 @@ func (w *warehouse) single(ctx context.Context, name, sql string) (string, time.
 }
 
 // user looks at whom the connection is, and whether that user may create the external schema.
-func (w *warehouse) user(ctx context.Context) {
+func (w *redshift) user(ctx context.Context) {
 	const name, right = "database user", "CREATE on the database"
 	who, took, ok := w.single(ctx, name, "SELECT current_user::varchar")
 	if !ok {
@@ -219,13 +214,13 @@ func (w *warehouse) user(ctx context.Context) {
 	c := Check{Area: "redshift", Name: right, Status: Passed, Detail: who + " has it", Milliseconds: took.Milliseconds()}
 	if may != "true" && may != "t" && may != "1" {
 		c.Status, c.Detail, c.Cause = Failed, "", fmt.Sprintf("the user %s may not create schemas in the database %s", who, w.settings.Redshift.Database)
-		c.Remedy = fmt.Sprintf("as an administrator of the database run: GRANT CREATE ON DATABASE %s TO %s;", identifier(w.settings.Redshift.Database), identifier(who))
+		c.Remedy = fmt.Sprintf("as an administrator of the database run: GRANT CREATE ON DATABASE %s TO %s;", warehouse.Identifier(w.settings.Redshift.Database), warehouse.Identifier(who))
 	}
 	w.add(c)
 }
 
 // schema compares the external schema with the settings: CREATE EXTERNAL SCHEMA IF NOT EXISTS does not mend one that points elsewhere.
-func (w *warehouse) schema(ctx context.Context) bool {
+func (w *redshift) schema(ctx context.Context) bool {
 	r, name := w.settings.Redshift, "external schema"
 	rows, took, err := w.query(ctx, "SELECT databasename, esoptions FROM svv_external_schemas WHERE schemaname = "+literal(r.Schema))
 	if err != nil {
@@ -239,18 +234,18 @@ func (w *warehouse) schema(ctx context.Context) bool {
 	case w.settings.Glue != nil && !strings.EqualFold(rows[0][0], w.settings.Glue.Database):
 		c.Status, c.Detail = Failed, ""
 		c.Cause = fmt.Sprintf("the schema %s shows the Glue database %s, not %s", r.Schema, rows[0][0], w.settings.Glue.Database)
-		c.Remedy = fmt.Sprintf("give the pipeline another schema, or run DROP SCHEMA %s; (without DROP EXTERNAL DATABASE, which deletes the Glue database)", identifier(r.Schema))
+		c.Remedy = fmt.Sprintf("give the pipeline another schema, or run DROP SCHEMA %s; (without DROP EXTERNAL DATABASE, which deletes the Glue database)", warehouse.Identifier(r.Schema))
 	case r.Role != "" && !strings.Contains(rows[0][1], r.Role):
 		c.Status, c.Detail = Warned, ""
 		c.Cause = fmt.Sprintf("the schema %s reads with another role: %s", r.Schema, rows[0][1])
-		c.Remedy = fmt.Sprintf("if that is not meant, run DROP SCHEMA %s; and let the pipeline create it again", identifier(r.Schema))
+		c.Remedy = fmt.Sprintf("if that is not meant, run DROP SCHEMA %s; and let the pipeline create it again", warehouse.Identifier(r.Schema))
 	}
 	w.add(c)
 	return c.Status == Passed || c.Status == Warned
 }
 
 // reading lets Redshift read: the catalog, then a table's objects.
-func (w *warehouse) reading(ctx context.Context) {
+func (w *redshift) reading(ctx context.Context) {
 	r := w.settings.Redshift
 	const catalog, objects = "Redshift reads the catalog", "Redshift reads the objects"
 	rows, took, err := w.query(ctx, "SELECT tablename FROM svv_external_tables WHERE schemaname = "+literal(r.Schema)+" AND tablename NOT LIKE 'refract_doctor%' ORDER BY 1 LIMIT 1")
@@ -264,7 +259,7 @@ func (w *warehouse) reading(ctx context.Context) {
 		w.skip("redshift", objects, "the schema shows no table yet")
 		return
 	}
-	_, took, err = w.query(ctx, "SELECT 1 FROM "+identifier(r.Schema)+"."+identifier(rows[0][0])+" LIMIT 1")
+	_, took, err = w.query(ctx, "SELECT 1 FROM "+warehouse.Identifier(r.Schema)+"."+warehouse.Identifier(rows[0][0])+" LIMIT 1")
 	if err != nil {
 		w.statement(objects, took, err)
 		return
@@ -280,7 +275,7 @@ var (
 )
 
 // statement appends a check that ends with the error of a statement.
-func (w *warehouse) statement(name string, took time.Duration, err error) {
+func (w *redshift) statement(name string, took time.Duration, err error) {
 	failed, ok := errors.AsType[*statementError](err)
 	if !ok {
 		w.fail("redshift", name, took, err)
@@ -298,17 +293,21 @@ func (w *warehouse) statement(name string, took time.Duration, err error) {
 		}
 	case notAllowed.MatchString(failed.text):
 		w.missing(&c, notAllowed.FindStringSubmatch(failed.text)[1])
+	case strings.Contains(failed.text, "Lake Formation"):
+		c.Role, c.Remedy = role, "grant the role DESCRIBE and SELECT on the database's tables in Lake Formation, and allow it lakeformation:GetDataAccess"
+	case strings.Contains(failed.text, "KMS"):
+		w.missing(&c, "kms:Decrypt")
 	case noS3.MatchString(failed.text):
 		w.missing(&c, "s3:GetObject")
 	case strings.Contains(failed.text, "permission denied for"):
-		c.Remedy = "grant it to " + identifier(w.settings.User()) + " as an administrator of the database"
+		c.Remedy = "grant it to " + warehouse.Identifier(w.settings.User()) + " as an administrator of the database"
 	case strings.Contains(failed.text, "does not exist"):
 		c.Remedy = "create it, or give the pipeline the right name"
 	}
 	w.add(c)
 }
 
-func (w *warehouse) missing(c *Check, action string) {
+func (w *redshift) missing(c *Check, action string) {
 	c.Role, c.Remedy = w.settings.Redshift.Role, "add the statement to the policy of the role with which Redshift reads"
 	if s, ok := w.settings.Missing(grant.UseRedshift, action); ok {
 		c.Missing = &s
@@ -316,5 +315,3 @@ func (w *warehouse) missing(c *Check, action string) {
 }
 
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

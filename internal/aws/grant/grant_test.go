@@ -121,7 +121,7 @@ func TestTheDocumentedPoliciesAreEnoughButForWhatTheGuidesLeftOut(t *testing.T) 
 			}
 		}
 		left := []string{
-			"glue:BatchUpdatePartition", "kms:Decrypt", "lakeformation:GetDataAccess", "redshift-data:CancelStatement", "s3:AbortMultipartUpload",
+			"glue:BatchUpdatePartition", "kms:Decrypt", "lakeformation:GetDataAccess", "s3:AbortMultipartUpload",
 			"s3:ListBucketMultipartUploads", "secretsmanager:GetSecretValue",
 		}
 		for action := range missing {
@@ -236,7 +236,7 @@ func TestNothingOutsideThePipelineIsAllowed(t *testing.T) {
 		})
 		for _, action := range []string{
 			"s3:DeleteBucket", "s3:PutBucketPolicy", "s3:PutObjectAcl", "s3:GetObjectVersion", "s3:ListAllMyBuckets", "kms:Encrypt", "kms:CreateGrant", "kms:DescribeKey",
-			"glue:DeleteDatabase", "glue:CreateDatabase", "glue:DeletePartition", "glue:SearchTables", "glue:PutResourcePolicy", "redshift-data:BatchExecuteStatement",
+			"glue:DeleteDatabase", "glue:CreateDatabase", "glue:DeletePartition", "glue:SearchTables", "glue:PutResourcePolicy", "redshift-data:BatchExecuteStatement", "redshift-data:CancelStatement",
 			"redshift:GetClusterCredentials", "redshift-serverless:UpdateNamespace", "iam:PassRole", "sts:AssumeRole", "lakeformation:GrantPermissions",
 		} {
 			for _, o := range list {

@@ -22,7 +22,7 @@ type operation struct {
 //   - S3 asks KMS in the caller's name: GenerateDataKey to write, Decrypt to read and to complete an upload of parts, with the
 //     object's ARN as the encryption context, or the bucket's where the bucket has a bucket key;
 //   - catalog: reading, creating and updating tables; partitions of days, batchwise; doctor reads the database and removes its tables;
-//   - Data API: execute, describe, read results, cancel; credentials by workgroup, cluster or secret;
+//   - Data API: execute, describe, read results; credentials by workgroup, cluster or secret;
 //   - Redshift itself: reading the catalog, listing and getting objects, decrypting.
 func operations(s *grant.Settings) []operation {
 	folder := s.S3.Prefix
@@ -82,7 +82,7 @@ func operations(s *grant.Settings) []operation {
 	}
 	const redshift = "arn:aws:redshift:eu-central-1:123456789012:"
 	owner := map[string][]string{"aws:userid": {"AROA1:refract"}, "redshift-data:statement-owner-iam-userid": {"AROA1:refract"}}
-	for _, action := range []string{"redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "redshift-data:CancelStatement"} {
+	for _, action := range []string{"redshift-data:DescribeStatement", "redshift-data:GetStatementResult"} {
 		add(grant.UseRedshift, owner, action, "*")
 	}
 	workgroup := "arn:aws:redshift-serverless:eu-central-1:123456789012:workgroup/0f1e-2d3c"

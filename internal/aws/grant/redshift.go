@@ -18,7 +18,7 @@ func (s *Settings) statements() Document {
 		// A statement belongs to the session that runs it; these actions have no resource to name.
 		Statement{
 			Sid: "RefractStatements", Effect: "Allow", Resource: Texts{"*"},
-			Action:    Texts{"redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "redshift-data:CancelStatement"},
+			Action:    Texts{"redshift-data:DescribeStatement", "redshift-data:GetStatementResult"},
 			Condition: Conditions{"StringEquals": {"redshift-data:statement-owner-iam-userid": {"${aws:userid}"}}},
 		},
 	)

@@ -257,8 +257,7 @@ resource "aws_iam_role_policy" "refract_redshift_refract_redshift_data" {
           "Effect": "Allow",
           "Action": [
             "redshift-data:DescribeStatement",
-            "redshift-data:GetStatementResult",
-            "redshift-data:CancelStatement"
+            "redshift-data:GetStatementResult"
           ],
           "Resource": "*",
           "Condition": {
