@@ -22,7 +22,7 @@ func (w *redshift) protocol(ctx context.Context) {
 		detail, err := ask(ctx)
 		c := Check{Area: "questions", Name: name, Status: Found, Detail: detail, Milliseconds: time.Since(began).Milliseconds()}
 		if err != nil {
-			c.Detail = "it is an error: " + err.Error()
+			c.Detail = "it is an error: " + plain(err)
 		}
 		w.checks = append(w.checks, c)
 	}
@@ -93,7 +93,7 @@ func (w *redshift) batch(ctx context.Context, sql string) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.wait(ctx, out.Id)
+	_, _, err = w.wait(ctx, out.Id)
 	return err
 }
 
@@ -106,6 +106,6 @@ func (w *redshift) withUser(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.wait(ctx, out.Id)
+	_, _, err = w.wait(ctx, out.Id)
 	return err
 }

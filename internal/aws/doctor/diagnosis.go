@@ -90,6 +90,14 @@ func answerOf(err error) (code, message string, status int) {
 	return code, message, status
 }
 
+// plain is an error without what the SDK says around it.
+func plain(err error) string {
+	if code, message, _ := answerOf(err); code != "" {
+		return code + ": " + message
+	}
+	return err.Error()
+}
+
 func isDenied(code string, status int) bool {
 	switch code {
 	case "AccessDenied", "AccessDeniedException", "Forbidden", "AllAccessDisabled", "UnauthorizedOperation":

@@ -127,11 +127,16 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 		answer["Id"] = in.Sqls[0]
 		f.define(in.Sqls[0])
 	case "DescribeStatement":
-		answer["Status"] = "FINISHED"
+		answer["Status"], answer["HasResultSet"] = "FINISHED", !defines(in.Id)
 		if rows := f.rows(in.Id); len(rows) == 1 && strings.HasPrefix(rows[0], "!") {
 			answer["Status"], answer["Error"] = "FAILED", rows[0][1:]
 		}
 	case "GetStatementResult":
+		if defines(in.Id) {
+			w.WriteHeader(400)
+			answer = map[string]any{"__type": "ResourceNotFoundException", "message": "Query does not have result."}
+			break
+		}
 		records := [][]map[string]string{}
 		for _, row := range f.rows(in.Id) {
 			record := []map[string]string{}
@@ -143,6 +148,11 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 		answer["Records"] = records
 	}
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// defines reports whether the statement has no rows.
+func defines(sql string) bool {
+	return strings.HasPrefix(sql, "CREATE ") || strings.HasPrefix(sql, "DROP ")
 }
 
 // define keeps account of external schemas.

@@ -74,7 +74,7 @@ func asIs(meaning string) func(string) string {
 func value(rows [][]string, err error) (got string, ok bool) {
 	switch {
 	case err != nil:
-		return "it is an error: " + err.Error(), false
+		return "it is an error: " + plain(err), false
 	case len(rows) != 1:
 		return fmt.Sprintf("it has %d rows", len(rows)), false
 	}

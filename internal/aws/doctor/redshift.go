@@ -72,7 +72,7 @@ func (w *redshift) connect(ctx context.Context) bool {
 		return err
 	})
 	if described == nil {
-		took, err := w.wait(ctx, id)
+		_, took, err := w.wait(ctx, id)
 		if err != nil {
 			w.statement("the first statement", took, err)
 			return false
@@ -122,25 +122,25 @@ func (w *redshift) execute(ctx context.Context, sql string) (*string, error) {
 // patience is how many times a call's time a statement has: a warehouse that sleeps must wake up first.
 const patience = 6
 
-// wait waits until the statement has ended, and returns its error.
-func (w *redshift) wait(ctx context.Context, id *string) (time.Duration, error) {
+// wait waits until the statement has ended, and returns whether it has rows, and its error.
+func (w *redshift) wait(ctx context.Context, id *string) (rows bool, took time.Duration, err error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, patience*w.Timeout)
 	defer cancel()
 	for {
 		d, err := w.client.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
 		if err != nil {
-			return time.Since(began), err
+			return false, time.Since(began), err
 		}
 		switch d.Status {
 		case types.StatusStringFinished:
-			return time.Since(began), nil
+			return aws.ToBool(d.HasResultSet), time.Since(began), nil
 		case types.StatusStringFailed, types.StatusStringAborted:
-			return time.Since(began), &statementError{aws.ToString(d.Error)}
+			return false, time.Since(began), &statementError{aws.ToString(d.Error)}
 		}
 		select {
 		case <-ctx.Done():
-			return time.Since(began), ctx.Err()
+			return false, time.Since(began), ctx.Err()
 		case <-time.After(w.Poll):
 		}
 	}
@@ -152,8 +152,8 @@ func (w *redshift) query(ctx context.Context, sql string) ([][]string, time.Dura
 	if err != nil {
 		return nil, 0, err
 	}
-	took, err := w.wait(ctx, id)
-	if err != nil {
+	has, took, err := w.wait(ctx, id)
+	if err != nil || !has {
 		return nil, took, err
 	}
 	out, err := w.client.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
