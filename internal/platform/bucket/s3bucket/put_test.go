@@ -2,6 +2,7 @@ package s3bucket_test
 
 import (
 	"io"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -137,4 +138,62 @@ func (b *broken) ReadAt(p []byte, off int64) (int, error) {
 		return 0, io.ErrNoProgress
 	}
 	return b.Reader.ReadAt(p, off)
+}
+
+// TestACompletionWhoseAnswerWasLost follows what servers say to its repetition: S3 may say that the key is taken or that there is no such
+// upload, and versitygw that it succeeds.
+func TestACompletionWhoseAnswerWasLost(t *testing.T) {
+	const uploadGone = "NoSuchUpload"
+	for name, c := range map[string]struct {
+		status         int
+		code           string
+		own, ifAbsent  bool
+		exists         bool
+		uploads, looks int
+	}{
+		"the key is taken, by itself":                     {412, "PreconditionFailed", true, true, false, 1, 1},
+		"the key is taken, by another":                    {412, "PreconditionFailed", false, true, true, 1, 1},
+		"the upload is gone, into the object":             {404, uploadGone, true, false, false, 1, 1},
+		"the upload is gone, and the object is another's": {404, uploadGone, false, false, false, 2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mark, completions, uploads, looks := "", 0, 0, 0
+			w := &wire{}
+			w.answer = func(r *http.Request) (int, map[string]string, string, error) {
+				switch {
+				case r.URL.Query().Has("uploads"):
+					uploads++
+					mark = r.Header.Get("X-Amz-Meta-Refract-Put")
+				case r.Method == http.MethodPost:
+					switch completions++; completions {
+					case 1:
+						return 500, nil, xmlError("InternalError", "m"), nil
+					case 2:
+						return c.status, nil, xmlError(c.code, "m"), nil
+					}
+				case r.Method == http.MethodHead:
+					looks++
+					if !c.own {
+						mark = "another's"
+					}
+					return 200, map[string]string{"X-Amz-Meta-Refract-Put": mark, "ETag": `"own"`}, "", nil
+				case r.Method == http.MethodDelete:
+					return 204, nil, "", nil
+				}
+				return storage(r)
+			}
+			content := sizes["in parts"]
+			o, err := w.bucket(s3bucket.Options{PartBytes: 5 << 20}).Put(t.Context(), "k", strings.NewReader(content), int64(len(content)), bucket.PutOptions{IfAbsent: c.ifAbsent})
+			if c.exists {
+				require.ErrorIs(t, err, bucket.ErrExists)
+			} else {
+				require.NoError(t, err)
+			}
+			if c.own {
+				require.Equal(t, `"own"`, o.ETag)
+			}
+			require.Equal(t, c.uploads, uploads)
+			require.Equal(t, c.looks, looks)
+		})
+	}
 }
