@@ -63,7 +63,7 @@ type Fault struct {
 type Proxy struct {
 	// URL is its address.
 	URL string
-	// Credentials sign the requests that Partial shortens.
+	// credentials sign the requests that Partial shortens.
 	credentials aws.Credentials
 	forward     *httputil.ReverseProxy
 
