@@ -176,6 +176,27 @@ func TestTheLargestOfTooManyPartsIsToEnd(t *testing.T) {
 	require.Nil(t, parts.Crowded())
 }
 
+func TestRowsOfOpenFoldersShareABoundOfMemory(t *testing.T) {
+	b := openBucket(t)
+	const folders = 400
+	wr := NewWriter(context.Background(), b, events, Window{}, WriterOptions{Open: folders, TempDir: t.TempDir(), Level: 1})
+	row := append(bytes.Repeat([]byte("x"), 199<<10), '\n')
+	for i := range folders {
+		require.NoError(t, wr.Begin(Folder{Dir: fmt.Sprint(i, "/")}))
+		require.NoError(t, wr.Commit(append(wr.Buffer(), row...), uint64(i)))
+		held := 0
+		for _, c := range wr.open {
+			held += len(c.text)
+		}
+		require.Equal(t, held, wr.buffered)
+		require.LessOrEqual(t, held, bufferedBytes)
+	}
+	objects, err := wr.Close()
+	require.NoError(t, err)
+	require.Len(t, objects, folders)
+	require.Zero(t, wr.buffered)
+}
+
 func TestAWriterWithoutRowsMakesNothing(t *testing.T) {
 	b := openBucket(t)
 	wr := NewWriter(context.Background(), b, events, Window{}, WriterOptions{})

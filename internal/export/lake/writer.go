@@ -57,6 +57,9 @@ func NewWriter(ctx context.Context, b bucket.Bucket, l Layout, w Window, o Write
 
 // Begin says where the rows that follow belong. When more folders are open than may be, the one that was not used for longest ends.
 func (w *Writer) Begin(f Folder) error {
+	if n := len(w.open); n > 0 && w.open[n-1].folder.Dir == f.Dir {
+		return nil
+	}
 	i := slices.IndexFunc(w.open, func(c *chunk) bool { return c.folder.Dir == f.Dir })
 	if i >= 0 {
 		c := w.open[i]

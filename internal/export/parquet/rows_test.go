@@ -95,6 +95,21 @@ func TestRowsAreThoseThatWereSet(t *testing.T) {
 	})
 }
 
+func TestAColumnWithoutValuesIsNotInUse(t *testing.T) {
+	var g Group
+	g.Reserve(2)
+	g.AddColumn(String)
+	g.AddColumn(Double)
+	g.EndRow()
+	require.Zero(t, g.Used())
+	require.Empty(t, g.AddCounts(nil))
+	g.SetString(0, []byte("x"))
+	g.EndRow()
+	require.Equal(t, 1, g.Used())
+	require.Equal(t, []int64{1}, g.AddCounts(nil))
+	require.Greater(t, g.Held(), int64(5))
+}
+
 // TestFilesWrittenInTurnShareAnEncoder: their row groups alternate, and each file is as if it had been written alone.
 func TestFilesWrittenInTurnShareAnEncoder(t *testing.T) {
 	columns := []Column{{"a", String}, {"b", Double}}

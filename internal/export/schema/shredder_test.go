@@ -215,6 +215,42 @@ func TestMultischemaHasATablePerEvent(t *testing.T) {
 	require.NotContains(t, rows["sign_up"][0], "mp_event_name")
 }
 
+func TestAColumnTellsWhenItWasFirstSeen(t *testing.T) {
+	m := newMapping(t, Monoschema, 3)
+	for i, properties := range []string{`{"a":1}`, `{"a":2,"b":"x"}`, `{"a":"x"}`, `{"c":1}`, `{"a":true,"b":1}`} {
+		b := batch(record{"e", properties})
+		b.Received[0] = int64(1000 + i)
+		s := NewShredder(restored(t, m))
+		_, err := s.AppendEvent(b, 0)
+		require.NoError(t, err)
+		m = s.Mapping()
+	}
+	seen := map[string]int64{}
+	for _, c := range restored(t, m).Tables()[0].Columns() {
+		seen[c.Name] = c.FirstSeen
+	}
+	require.Equal(t, map[string]int64{"mp_event_name": 0, "time": 0, "distinct_id": 0, "mp_insert_id": 0, "mp_device_id": 0, "mp_user_id": 0,
+		"a": 1000, "b": 1001, "a_string": 1002, "mp_properties": 1003}, seen)
+}
+
+func TestADayMayHaveAGroupOfItsOwn(t *testing.T) {
+	s := NewShredder(newMapping(t, Monoschema, 0))
+	one, two := s.Group(0), new(parquet.Group)
+	add := func(g *parquet.Group, properties string) {
+		s.SetGroup(0, g)
+		_, err := s.AppendEvent(batch(record{"e", properties}), 0)
+		require.NoError(t, err)
+	}
+	add(one, `{"a":1}`)
+	add(two, `{"b":1}`)
+	require.Equal(t, []int{7, 8}, []int{one.Columns(), two.Columns()})
+	add(one, `{"b":2}`)
+	require.Equal(t, []int{2, 1}, []int{one.Rows(), two.Rows()})
+	require.Equal(t, 8, one.Columns())
+	s.SetGroup(0, two)
+	require.Equal(t, 1.0, flush(t, s, 0)[0]["b"])
+}
+
 func TestPeopleAndIdentities(t *testing.T) {
 	s := NewShredder(newMapping(t, People, 0))
 	row, err := s.AppendProfile([]byte("91304156"), []byte(`{"$name":"Alice","$distinct_id":"x","age":7}`))
