@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/glue"
 	gluetypes "github.com/aws/aws-sdk-go-v2/service/glue/types"
+	"github.com/aws/aws-sdk-go-v2/service/redshift"
 	"github.com/aws/aws-sdk-go-v2/service/redshiftdata"
 	"github.com/aws/aws-sdk-go-v2/service/redshiftdata/types"
 	"github.com/aws/aws-sdk-go-v2/service/redshiftserverless"
@@ -131,6 +132,8 @@ func TestRedshiftSpectrum(t *testing.T) {
 	require.NoError(t, conn.QueryRow(s.Context(), "SELECT current_user").Scan(&user))
 	require.Equal(t, "IAM:ann", user)
 
+	viaCluster(t, s)
+
 	secret := redshiftdata.NewFromConfig(awsClient(s, "AKIAOWNER00000000000", "owners-secret"))
 	sent, err = secret.ExecuteStatement(s.Context(), &redshiftdata.ExecuteStatementInput{
 		Sql: aws.String("SELECT current_user"), Database: aws.String("dev"), WorkgroupName: aws.String("refract"), SecretArn: aws.String("refract/sql-admin"),
@@ -141,6 +144,23 @@ func TestRedshiftSpectrum(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [][]types.Field{{&types.FieldMemberStringValue{Value: "refract"}}}, kept.Records)
 	awscliQueries(t, s)
+}
+
+// viaCluster logs in as a driver does that is given a cluster and a database user.
+func viaCluster(t *testing.T, s *harness.Service) {
+	t.Helper()
+	got, err := redshift.NewFromConfig(awsClient(s, "AKIAOWNER00000000000", "owners-secret")).GetClusterCredentials(s.Context(),
+		&redshift.GetClusterCredentialsInput{ClusterIdentifier: aws.String("refract"), DbUser: aws.String("refract"), DbName: aws.String("dev")})
+	require.NoError(t, err)
+	config, err := pgx.ParseConfig(s.DSN())
+	require.NoError(t, err)
+	config.User, config.Password = *got.DbUser, *got.DbPassword
+	conn, err := pgx.ConnectConfig(s.Context(), config)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }() // the service may be gone
+	var user string
+	require.NoError(t, conn.QueryRow(s.Context(), "SELECT current_user").Scan(&user))
+	require.Equal(t, []string{"IAM:refract", "refract"}, []string{*got.DbUser, user})
 }
 
 func awsClient(s *harness.Service, id, secret string) aws.Config {

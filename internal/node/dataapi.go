@@ -27,7 +27,7 @@ func (n *Node) runDataAPI(ctx context.Context, g *errgroup.Group, services map[s
 		return err
 	}
 	g.Go(func() error { return api.Run(ctx) })
-	services["redshift-data"], services["redshift-serverless"] = api.Handler(), api.Serverless()
+	services["redshift-data"], services["redshift-serverless"], services["redshift"] = api.Handler(), api.Serverless(), api.Cluster()
 	return nil
 }
 

@@ -10,8 +10,8 @@
 // nobody else learns that it exists. Statements and their results are kept for 24 hours: the records in the metadata database, the
 // rows in a folder of this process. Those that are under way when the process ends have failed, and say so after the next start.
 //
-// The same process also answers as much of Redshift Serverless and of Redshift's own API as clients of the Data API need: where
-// the warehouse is, and temporary passwords for its port.
+// It also answers as much of Redshift Serverless (Serverless) and of Redshift's own API (Cluster) as clients need that connect by
+// themselves: where the warehouse is, and temporary passwords for its port.
 package dataapi
 
 import (
@@ -92,7 +92,7 @@ type Service struct {
 	mu       sync.Mutex
 	live     map[string]*live // statements that have not ended, by id
 	sessions map[string]*session
-	logins   map[string]login // temporary passwords by user
+	logins   map[string]login // temporary passwords by name
 }
 
 var (

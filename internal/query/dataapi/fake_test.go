@@ -26,13 +26,16 @@ import (
 type fake struct {
 	mu        sync.Mutex
 	users     map[string]string // passwords
+	logins    map[string]string // user/password
 	log       []string          // "user@database pid: statement"
 	open      int
 	lastPID   int64
 	connected chan struct{} // when not nil, Connect waits for it
 }
 
-func newFake() *fake { return &fake{users: map[string]string{"admin": "secret"}} }
+func newFake() *fake {
+	return &fake{users: map[string]string{"admin": "secret"}, logins: map[string]string{}}
+}
 
 var named = regexp.MustCompile(`:(\w+)`)
 
@@ -56,10 +59,10 @@ func (f *fake) EnsureUser(_ context.Context, name string) error {
 	return nil
 }
 
-func (f *fake) SetPassword(_ context.Context, user, password string, _ time.Time) error {
+func (f *fake) SetLogin(_ context.Context, name, user, password string, _ time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.users[user] = password
+	f.logins[name] = user + "/" + password
 	return nil
 }
 

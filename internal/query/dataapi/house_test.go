@@ -90,7 +90,7 @@ func (h *house) start(w dataapi.Warehouse, roles ...sts.Role) {
 	done := make(chan error, 1)
 	go func() { done <- h.service.Run(ctx) }()
 	server := httptest.NewServer(endpoint.New(endpoint.Config{Authority: authority, Region: region, Services: map[string]http.Handler{
-		"redshift-data": h.service.Handler(), "redshift-serverless": h.service.Serverless(),
+		"redshift-data": h.service.Handler(), "redshift-serverless": h.service.Serverless(), "redshift": h.service.Cluster(),
 	}}))
 	h.url = server.URL
 	stopped := false

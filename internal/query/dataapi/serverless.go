@@ -157,7 +157,10 @@ func (s *Service) getCredentials(ctx context.Context, in *credentialsInput) (*cr
 	if err := s.Auth.AuthorizeWith(ctx, "redshift-serverless:GetCredentials", []string{s.workgroupARN()}, nil); err != nil {
 		return nil, err
 	}
-	l, err := s.login(ctx, who.user, time.Duration(seconds)*time.Second)
+	if err := s.Warehouse.EnsureUser(ctx, who.user); err != nil {
+		return nil, err
+	}
+	l, err := s.login(ctx, who.user, who.user, time.Duration(seconds)*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -166,26 +169,26 @@ func (s *Service) getCredentials(ctx context.Context, in *credentialsInput) (*cr
 
 // login is a temporary password.
 type login struct {
-	password         string
+	password, user   string
 	expires, refresh time.Time
 }
 
-// login returns the user's temporary password. A user has one at a time: whoever asks again gets the same one, with a longer life if
-// need be, so that the clients of one role do not log each other out.
-func (s *Service) login(ctx context.Context, user string, life time.Duration) (login, error) {
+// login returns the temporary password by which a name logs in as a user. There is one at a time: whoever asks again gets the same one, with a
+// longer life if need be, so that the clients of one role do not log each other out.
+func (s *Service) login(ctx context.Context, name, user string, life time.Duration) (login, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	l := s.logins[user]
-	if now.After(l.expires) {
-		l.password = rand.Text()
+	l := s.logins[name]
+	if now.After(l.expires) || l.user != user {
+		l = login{password: rand.Text(), user: user}
 	}
 	if until := now.Add(life); until.After(l.expires) {
 		l.expires, l.refresh = until, now.Add(life/2)
 	}
-	if err := s.Warehouse.SetPassword(ctx, user, l.password, l.expires); err != nil {
+	if err := s.Warehouse.SetLogin(ctx, name, user, l.password, l.expires); err != nil {
 		return login{}, fmt.Errorf("giving %s a temporary password: %w", user, err)
 	}
-	s.logins[user] = l
+	s.logins[name] = l
 	return l, nil
 }

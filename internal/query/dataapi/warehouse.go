@@ -14,8 +14,8 @@ type Warehouse interface {
 	Parameters(sql string) ([]string, error)
 	// EnsureUser makes sure of a database user, as Redshift makes the user of an IAM identity at its first connection.
 	EnsureUser(ctx context.Context, name string) error
-	// SetPassword gives a database user, which is made if need be, a password that expires.
-	SetPassword(ctx context.Context, user, password string, expires time.Time) error
+	// SetLogin lets clients log in on the warehouse's port as a database user, by a name and a password that expire.
+	SetLogin(ctx context.Context, name, user, password string, expires time.Time) error
 	// Authenticate returns an error unless the database user has the password.
 	Authenticate(ctx context.Context, user, password string) error
 	// Connect opens a connection of a database user to a database.

@@ -31,14 +31,14 @@ func (w apiWarehouse) EnsureUser(ctx context.Context, name string) error {
 	return w.engine.EnsureUser(ctx, name)
 }
 
-// SetPassword implements dataapi.Warehouse.
-func (w apiWarehouse) SetPassword(ctx context.Context, user, password string, expires time.Time) error {
-	return w.engine.CreateUser(ctx, user, password, false, expires)
+// SetLogin implements dataapi.Warehouse.
+func (w apiWarehouse) SetLogin(ctx context.Context, name, user, password string, expires time.Time) error {
+	return w.engine.SetLogin(ctx, name, user, password, expires)
 }
 
 // Authenticate implements dataapi.Warehouse.
 func (w apiWarehouse) Authenticate(ctx context.Context, user, password string) error {
-	secret, err := w.engine.Wire().Secret(ctx, user)
+	secret, err := w.engine.password(ctx, user)
 	if err == nil && secret == pgwire.HashPassword(user, password) {
 		return nil
 	}

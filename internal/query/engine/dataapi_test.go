@@ -11,6 +11,7 @@ import (
 
 	"github.com/refract-io/refract/internal/aws/policy"
 	"github.com/refract-io/refract/internal/query/dataapi"
+	"github.com/refract-io/refract/internal/query/pgwire"
 )
 
 const reader = "arn:aws:iam::123456789012:role/reader"
@@ -188,16 +189,29 @@ func TestColumnsHaveTheDriversFacts(t *testing.T) {
 	require.ErrorContains(t, err, "there is no parameter :a")
 }
 
-func TestPasswordsOfTheDataAPIExpire(t *testing.T) {
+func TestTemporaryLoginsExpire(t *testing.T) {
 	l := newLake(t)
 	e, err := Open(t.Context(), l.options())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	w := e.DataAPI()
-	require.NoError(t, w.SetPassword(t.Context(), "IAM:ann", "once", time.Now().Add(time.Hour)))
-	require.NoError(t, w.Authenticate(t.Context(), "IAM:ann", "once"))
-	require.Error(t, w.Authenticate(t.Context(), "IAM:ann", "twice"))
-	require.NoError(t, w.SetPassword(t.Context(), "IAM:ann", "once", time.Now().Add(-time.Second)))
-	require.Error(t, w.Authenticate(t.Context(), "IAM:ann", "once"))
+	wire := e.Wire()
+	open := func(name string) string {
+		s, err := wire.Open(t.Context(), pgwire.Startup{User: name, Database: "dev"})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, s.Close()) }()
+		return s.(*wireSession).user.Name
+	}
+	require.NoError(t, w.SetLogin(t.Context(), "IAM:admin", "admin", "once", time.Now().Add(time.Hour)))
+	secret, err := wire.Secret(t.Context(), "iam:ADMIN")
+	require.NoError(t, err)
+	require.Equal(t, pgwire.HashPassword("IAM:admin", "once"), secret)
+	require.Equal(t, "admin", open("IAM:admin"), "the name stands for another user")
+	require.Equal(t, "admin", open("admin"))
+	require.NoError(t, w.Authenticate(t.Context(), "admin", "secret"), "the user's own password stays")
+	require.Error(t, w.Authenticate(t.Context(), "admin", "once"))
+	require.NoError(t, w.SetLogin(t.Context(), "IAM:admin", "admin", "once", time.Now().Add(-time.Second)))
+	_, err = wire.Secret(t.Context(), "IAM:admin")
+	require.ErrorIs(t, err, pgwire.ErrNoUser)
 	require.Error(t, w.Authenticate(t.Context(), "nobody", ""))
 }

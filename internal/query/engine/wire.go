@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -17,9 +18,18 @@ func (e *Engine) Wire() pgwire.Backend { return wireBackend{e} }
 
 type wireBackend struct{ engine *Engine }
 
-// Secret implements pgwire.Backend. Users without a password, or with one that has expired, can't log in.
+// Secret implements pgwire.Backend. A temporary login goes before the password of a user of its name. Users without a password, or with one
+// that has expired, can't log in.
 func (b wireBackend) Secret(ctx context.Context, user string) (string, error) {
-	u, err := b.engine.user(ctx, user)
+	if _, password, err := b.engine.login(ctx, user); err != nil || password != "" {
+		return password, err
+	}
+	return b.engine.password(ctx, user)
+}
+
+// password is the stored form of a user's own password, or pgwire.ErrNoUser for one who can't log in by it.
+func (e *Engine) password(ctx context.Context, user string) (string, error) {
+	u, err := e.user(ctx, user)
 	if err != nil {
 		return "", err
 	}
@@ -37,7 +47,11 @@ var unsetParameters = []string{
 
 // Open implements pgwire.Backend.
 func (b wireBackend) Open(ctx context.Context, st pgwire.Startup) (pgwire.Session, error) {
-	s, err := b.engine.Session(ctx, st.User, strings.ToLower(st.Database))
+	user, _, err := b.engine.login(ctx, st.User)
+	if err != nil {
+		return nil, b.engine.wireError(err)
+	}
+	s, err := b.engine.Session(ctx, cmp.Or(user, st.User), strings.ToLower(st.Database))
 	if err != nil {
 		return nil, b.engine.wireError(err)
 	}
