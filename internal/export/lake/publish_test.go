@@ -445,3 +445,25 @@ func TestAPublicationThatIsCutOffAtAnyCallIsCompletedByTheNext(t *testing.T) {
 		}
 	}
 }
+
+// TestASnapshotIsReplacedByOneUpdate moves the location and adds a column at once, and updates nothing when nothing has changed.
+func TestASnapshotIsReplacedByOneUpdate(t *testing.T) {
+	c, ctx := openCatalog(t), context.Background()
+	p := NewPublisher(newClock())
+	people := Table{
+		Database: "mixpanel", Name: "mp_people_data", Format: Parquet, Columns: []catalog.Column{{Name: "mp_distinct_id", Type: "string"}},
+		Root: "s3://lake/1/mp_people_data/", Location: "s3://lake/1/mp_people_data/000000000007-aa/",
+	}
+	require.NoError(t, p.PublishVersion(ctx, c, people))
+	people.Location = "s3://lake/1/mp_people_data/000000000009-aa/"
+	people.Columns = append(people.Columns, catalog.Column{Name: "mp_name", Type: "string"})
+	for range 2 {
+		require.NoError(t, p.PublishVersion(ctx, c, people))
+		require.Equal(t, 1, c.updates)
+	}
+	table, err := c.GetTable(ctx, "mixpanel", people.Name)
+	require.NoError(t, err)
+	require.Equal(t, people.Location, table.StorageDescriptor.Location)
+	require.Equal(t, people.Columns, table.StorageDescriptor.Columns)
+	require.Equal(t, "1", table.VersionID)
+}

@@ -43,5 +43,6 @@
 // Beyond the table's limit of columns (9,500) further properties, and further types of known ones, go to the column mp_properties as
 // the members of a JSON object, with the names and texts they were sent with.
 //
-// A [Shredder] takes rows and fills the columns of a table for the Parquet writer.
+// A [Shredder] takes rows and fills the columns of a table in a group, which becomes a row group of a Parquet file or, row by row with
+// [Table.AppendRow], JSON lines of the same columns and values.
 package schema

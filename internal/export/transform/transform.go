@@ -1,4 +1,7 @@
-// Package transform writes records as the rows of Mixpanel's JSON pipelines.
+// Package transform turns records into the rows of Mixpanel's pipelines: [Rows] into those of JSON pipelines, [Tables] into those of
+// schematized ones and their files, [AppendRawEvent] into the lines of raw ones. A [Projection] selects properties.
+//
+// # Rows of JSON pipelines
 //
 // A row is one JSON object and a line break. Its keys are the table's columns, in that order, always all of them
 // (Mixpanel, "JSON pipelines", table schemas):
