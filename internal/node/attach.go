@@ -35,7 +35,7 @@ func (a attacher) Attach(ctx context.Context, d *pipeline.Definition, database s
 	switch {
 	case d.Redshift.Named():
 		return a.redshift(ctx, d, database)
-	case a.engine == nil || !d.Glue.Use || d.Glue.Region != "" || d.Glue.Role != "":
+	case a.engine == nil || !d.Glue.Embedded():
 		return nil
 	}
 	return a.embedded(ctx, database)

@@ -161,7 +161,7 @@ func (x *destinations) Catalog(ctx context.Context, d *pipeline.Definition) (cat
 	switch {
 	case !d.Glue.Use:
 		return nil, nil
-	case d.Glue.Region == "" && d.Glue.Role == "":
+	case d.Glue.Embedded():
 		return x.catalog, nil
 	}
 	role, err := x.role(ctx, d, d.Glue.Role, d.Glue.Region)

@@ -61,9 +61,9 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 	}
 }
 
-// bySQL counts the pipeline's tables.
+// bySQL counts the pipeline's tables, if the SQL here knows them: those of another account's Glue are read by that account's warehouse.
 func (v *Verifier) bySQL(ctx context.Context, e *evidence) error {
-	if !e.p.Glue.Use {
+	if !e.p.Glue.Embedded() {
 		return nil
 	}
 	e.sql = map[string]*tableCounts{}
@@ -155,7 +155,7 @@ func (e *evidence) days() []Line {
 		}
 		c := exported[at]
 		counts := []Count{{"stored", stored}, {"exported", c.Runs}, {"in manifests", c.Manifests}, {"rows in objects", c.Objects}}
-		if e.p.Glue.Use {
+		if e.p.Glue.Embedded() {
 			counts = append(counts, Count{"counted by SQL", bySQL[at]})
 		}
 		lines = append(lines, line(what, counts...))

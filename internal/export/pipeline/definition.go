@@ -150,6 +150,10 @@ type Redshift struct {
 	GrantUsage []string `json:"grant_usage,omitempty"`
 }
 
+// Embedded reports whether the catalog is this installation's own, which its SQL reads: the pipeline names neither a region nor a role for
+// Glue.
+func (g *Glue) Embedded() bool { return g.Use && g.Region == "" && g.Role == "" }
+
 // Named reports whether there is a warehouse at all.
 func (r *Redshift) Named() bool { return r.Workgroup != "" || r.Cluster != "" }
 
