@@ -120,6 +120,7 @@ func TestSchedules(t *testing.T) {
 	}{
 		{Hourly, "2026-08-01T10:00:00Z", "2026-08-01T10:30:00Z"},
 		{Hourly, "2026-08-01T10:30:00Z", "2026-08-01T11:30:00Z"},
+		{Hourly, "2026-10-25T00:31:00Z", "2026-10-25T01:30:00Z"}, // the hour that the clock repeats
 		{Daily, "2026-08-01T10:00:00Z", "2026-08-01T22:30:00Z"},
 		{Daily, "2026-08-01T22:29:00Z", "2026-08-01T22:30:00Z"},
 		{Daily, "2026-08-01T22:30:00Z", "2026-08-02T22:30:00Z"},
@@ -127,6 +128,10 @@ func TestSchedules(t *testing.T) {
 	} {
 		require.Equal(t, at(c.want), nextScheduled(c.frequency, berlin, at(c.now)), c)
 	}
+	kathmandu, err := time.LoadLocation("Asia/Kathmandu")
+	require.NoError(t, err)
+	// Its hours end at a quarter past those of UTC.
+	require.Equal(t, at("2026-08-01T10:45:00Z"), nextScheduled(Hourly, kathmandu, at("2026-08-01T10:00:00Z")))
 }
 
 func TestPipelinesAndRunsAsJSONMatchTheGoldenFile(t *testing.T) {

@@ -8,7 +8,29 @@
 // first come the windows of all that has arrived, then those of what arrives.
 //
 // A cycle of runs goes up to the position that was sealed when the cycle became due, its target. Windows end at segments and hold
-// about Config.MaxRecords records, so that a run is bounded whatever has piled up.
+// about Config.MaxRecords records, so that a run is bounded whatever has piled up. Snapshots, and pipelines that replace days, take all
+// up to the target in one run, since each run of a series would write the same again.
+//
+// # Kinds
+//
+//	JSON         rows of few columns; a run adds objects to the days (UTC) of its events
+//	schematized  rows of a column per property; a run adds objects to the days (project's time zone) of its events or, with Sync, finds
+//	             the days that its events belong to and writes each of them anew, whole, in a version of its own
+//	raw          lines of the export API in folders of hours or days (project's time zone), which get a marker when they are over
+//	snapshots    people and identity mappings, JSON or schematized; each run replaces the table
+//
+// # An attempt
+//
+// Objects, then the mapping with the run, then the manifest: from then on the objects are complete and are not written again, whatever
+// happens. Then the mapping file and the catalog, then the result with the bookkeeping, in one transaction, in which the run's mapping
+// becomes the pipeline's. A mapping is a function of the one before and the rows, so an attempt that is repeated without a manifest
+// assigns the same names. Versions of days and snapshots that were replaced are removed after a grace period, or at once where no catalog
+// tells readers which is the current one.
+//
+// # Edits
+//
+// Each edit is a revision. A manifest says under which one its objects were written, and is published under that; an attempt without one
+// takes the newest, and what attempts before have left besides is removed.
 //
 // # States
 //

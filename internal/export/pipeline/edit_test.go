@@ -130,6 +130,25 @@ func TestTheCatalogGetsOneUpdateForEachRealChange(t *testing.T) {
 	}
 }
 
+func TestWithoutPartitionsReplacedDaysGoAtOnceAndThePipelineWarns(t *testing.T) {
+	for _, sync := range []bool{false, true} {
+		h := open(t)
+		h.faults.unpartitioned = true
+		p := h.create(Spec{Type: TypeAWS, Sync: sync, Interval: time.Second})
+		for round := range 3 {
+			h.reader.append(h.project, named("A", 0), named("A", -24*round))
+			h.reader.seal()
+			h.advance(time.Minute)
+			for h.once() > 0 { // no grace period passes
+			}
+			require.Equal(t, Succeeded, h.lastRun(p).State)
+			require.Contains(t, h.get(p).Warning, "mixpanel.mp_master_event has no partitions")
+			require.Len(t, h.table("mixpanel", "mp_master_event"), 2*(round+1), "each row once")
+		}
+		h.requireExact(p)
+	}
+}
+
 func nonZero(counts map[string]int) map[string]int {
 	for k, n := range counts {
 		if n == 0 {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"sync"
@@ -31,6 +32,8 @@ type faults struct {
 	at    int
 	how   damage
 	hit   bool
+	// unpartitioned denies all calls on partitions.
+	unpartitioned bool
 	// counts, if set, counts the calls that change a catalog.
 	counts map[string]int
 	// before, if set, is called before each call.
@@ -137,11 +140,17 @@ func (c faultyCatalog) UpdateTable(ctx context.Context, database string, t catal
 }
 
 func (c faultyCatalog) GetPartitions(ctx context.Context, database, table, expression string) (ps []*catalog.Partition, err error) {
+	if c.unpartitioned {
+		return nil, fmt.Errorf("calling GetPartitions: %w", catalog.ErrAccessDenied)
+	}
 	err = c.call(ctx, func() error { ps, err = c.Catalog.GetPartitions(ctx, database, table, expression); return err })
 	return ps, err
 }
 
 func (c faultyCatalog) BatchCreatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
+	if c.unpartitioned {
+		return fmt.Errorf("calling BatchCreatePartition: %w", catalog.ErrAccessDenied)
+	}
 	return c.changing(ctx, "create partitions", func() error { return c.Catalog.BatchCreatePartition(ctx, database, table, ps) })
 }
 

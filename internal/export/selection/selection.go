@@ -143,7 +143,7 @@ func (s *Selector) Choose(b *store.Batch) (*store.Batch, error) {
 		for i := range b.Len {
 			ok, err := s.Match(b, i)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("event %q of %q, $insert_id %q: %w", b.Name.At(i), b.DistinctID.At(i), b.InsertID.At(i), err)
 			}
 			if ok {
 				s.chosen = append(s.chosen, i)

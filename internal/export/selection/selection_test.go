@@ -111,6 +111,7 @@ func TestAnExpressionThatCannotBeAnsweredIsAnError(t *testing.T) {
 	_, err = s.Choose(batch())
 	_, ok := errors.AsType[*where.Error](err)
 	require.True(t, ok, err)
+	require.ErrorContains(t, err, `event "Signed up" of "ann", $insert_id "a"`)
 }
 
 func TestTooManyUsersAreAnError(t *testing.T) {
