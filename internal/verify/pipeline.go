@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/platform/bucket"
 )
@@ -175,12 +176,12 @@ func (e *evidence) columns() []Line {
 		return tables[name]
 	}
 	for place, x := range e.expected {
-		at(place).stored = add(at(place).stored, x.Values)
+		at(place).stored = lake.AddValues(at(place).stored, x.Values)
 	}
 	for _, c := range e.counts.Days {
-		at(c.Place).exported = add(at(c.Place).exported, c.RunValues)
-		at(c.Place).manifests = add(at(c.Place).manifests, c.ManifestValues)
-		at(c.Place).objects = add(at(c.Place).objects, c.ObjectValues)
+		at(c.Place).exported = lake.AddValues(at(c.Place).exported, c.RunValues)
+		at(c.Place).manifests = lake.AddValues(at(c.Place).manifests, c.ManifestValues)
+		at(c.Place).objects = lake.AddValues(at(c.Place).objects, c.ObjectValues)
 	}
 	var lines []Line
 	for _, t := range e.schema {
@@ -219,16 +220,6 @@ func (e *evidence) elsewhere() (n int64) {
 		}
 	}
 	return n
-}
-
-func add(to, more []int64) []int64 {
-	for len(to) < len(more) {
-		to = append(to, 0)
-	}
-	for i, n := range more {
-		to[i] += n
-	}
-	return to
 }
 
 func valueAt(values []int64, i int) int64 {

@@ -17,7 +17,7 @@ func day(t *testing.T, s string) event.Day {
 	return d
 }
 
-func lake(t *testing.T) bucket.Bucket {
+func localLake(t *testing.T) bucket.Bucket {
 	t.Helper()
 	b, err := bucket.OpenLocal("lake", t.TempDir())
 	require.NoError(t, err)
@@ -33,7 +33,7 @@ func exact(t *testing.T) *evidence {
 	p.Glue.Use = true
 	object := func(name string) string { return "1/t/" + name }
 	return &evidence{
-		p: p, bucket: lake(t),
+		p: p, bucket: localLake(t),
 		expected: map[pipeline.Place]*pipeline.Expected{one: {Rows: 3, Values: []int64{2}}, two: {Rows: 5}},
 		counts: &pipeline.Counts{
 			Published: 9,
@@ -105,7 +105,7 @@ func TestASnapshotIsOneLineAndAPipelineWithoutACatalogIsNotAskedBySQL(t *testing
 	p := &pipeline.Pipeline{}
 	p.Source, p.Type, p.Table = pipeline.People, pipeline.TypeJSON, "p"
 	e := &evidence{
-		p: p, bucket: lake(t), expected: map[pipeline.Place]*pipeline.Expected{{}: {Rows: 7}},
+		p: p, bucket: localLake(t), expected: map[pipeline.Place]*pipeline.Expected{{}: {Rows: 7}},
 		counts: &pipeline.Counts{Days: []pipeline.DayCount{{Runs: 7, Manifests: 7, Objects: 7}}, Keys: map[string]pipeline.Place{"p/v1/a": {}}},
 	}
 	s := e.section()

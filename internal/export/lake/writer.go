@@ -135,11 +135,11 @@ func (r *Rows) add(more *Rows) {
 	}
 	r.MaxPosition = max(r.MaxPosition, more.MaxPosition)
 	r.Count += more.Count
-	r.Values = addValues(r.Values, more.Values)
+	r.Values = AddValues(r.Values, more.Values)
 }
 
-// addValues adds counts, which may be of more columns than there were.
-func addValues(to, more []int64) []int64 {
+// AddValues adds counts by column, which may be of more columns than there were.
+func AddValues(to, more []int64) []int64 {
 	if n := len(more) - len(to); n > 0 {
 		to = append(to, make([]int64, n)...)
 	}

@@ -115,7 +115,7 @@ func sumDays(p *Pipeline, m *lake.Manifest) ([]*TableDay, error) {
 		d.Rows += o.Rows
 		d.Bytes += o.Bytes
 		d.Objects++
-		d.Values = addValues(d.Values, o.Values)
+		d.Values = lake.AddValues(d.Values, o.Values)
 	}
 	for _, td := range m.Emptied {
 		if _, err := at(td); err != nil {
@@ -123,17 +123,6 @@ func sumDays(p *Pipeline, m *lake.Manifest) ([]*TableDay, error) {
 		}
 	}
 	return all, nil
-}
-
-// addValues adds counts, which may be of more columns than there were.
-func addValues(to, more []int64) []int64 {
-	for len(to) < len(more) {
-		to = append(to, 0)
-	}
-	for i, n := range more {
-		to[i] += n
-	}
-	return to
 }
 
 // storeDays adds what a run has published to the bookkeeping of its days or, where days are replaced, puts it in the place of what was
@@ -206,7 +195,7 @@ func addedValues(ctx context.Context, tx *meta.Tx, p *Pipeline, d *TableDay) (st
 				return "", err
 			}
 		}
-		values = addValues(stored, values)
+		values = lake.AddValues(stored, values)
 	}
 	if err := rows.Err(); err != nil {
 		return "", err

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/schema"
 )
 
 // visit makes an event of one of three names at a time, with properties whose presence and types vary.
@@ -89,19 +90,40 @@ func (h *house) shredded(p *Pipeline, chosen func(*event.Record) bool) []string 
 
 // read returns the rows of the pipeline's tables in the form of shredded, by its mapping.
 func (h *house) read(p *Pipeline) []string {
-	tables, err := h.store.Schema(h.ctx, p.ID)
+	m, err := h.store.mapping(h.ctx, p, 0)
 	require.NoError(h.t, err)
+	return h.readBy(p, m)
+}
+
+// seen is what a reader sees while a run is under way, whose columns it knows.
+func (h *house) seen(p *Pipeline) []string {
+	run, err := h.store.openRun(h.ctx, p.ID)
+	require.NoError(h.t, err)
+	if run != nil {
+		m, err := h.store.mapping(h.ctx, p, run.Number)
+		require.NoError(h.t, err)
+		if m != nil {
+			return h.readBy(p, m)
+		}
+	}
+	return h.read(p)
+}
+
+func (h *house) readBy(p *Pipeline, m *schema.Mapping) []string {
+	if m == nil {
+		return nil
+	}
 	var rows []string
-	for _, t := range tables {
+	for _, t := range m.Tables() {
 		property := map[string]string{}
-		for _, c := range t.Columns {
+		for _, c := range t.Columns() {
 			property[c.Name] = c.Property
 		}
 		name := t.Name
 		if t.Event != "" {
 			name = t.Event
 		}
-		for _, line := range h.table(p.Glue.Database, t.Name) {
+		for _, line := range h.table(p.Glue.Database, p.CatalogTable(t.Name)) {
 			day, text, _ := strings.Cut(line, " ")
 			var row map[string]any
 			require.NoError(h.t, json.Unmarshal([]byte(text), &row))
@@ -257,44 +279,6 @@ func TestAReaderNeverSeesADayTwiceHalfOrNotAtAll(t *testing.T) {
 			}
 		})
 	}
-}
-
-// seen is read by a reader that knows the columns of the run under way.
-func (h *house) seen(p *Pipeline) []string {
-	run, err := h.store.openRun(h.ctx, p.ID)
-	require.NoError(h.t, err)
-	if run == nil {
-		return h.read(p)
-	}
-	m, err := h.store.mapping(h.ctx, p, run.Number)
-	require.NoError(h.t, err)
-	if m == nil {
-		return h.read(p)
-	}
-	var rows []string
-	for _, table := range m.Tables() {
-		property := map[string]string{}
-		for _, c := range table.Columns() {
-			property[c.Name] = c.Property
-		}
-		name := table.Name
-		if table.Event != "" {
-			name = table.Event
-		}
-		for _, line := range h.table(p.Glue.Database, table.Name) {
-			day, text, _ := strings.Cut(line, " ")
-			var row map[string]any
-			require.NoError(h.t, json.Unmarshal([]byte(text), &row))
-			var values []string
-			for column, value := range row {
-				values = append(values, fmt.Sprintf("%s=%v", property[column], value))
-			}
-			slices.Sort(values)
-			rows = append(rows, name+" "+day+" "+strings.Join(values, " "))
-		}
-	}
-	slices.Sort(rows)
-	return rows
 }
 
 // byDay splits rows by their partition, and by their table, since each partition is published by itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/export/schema"
 )
 
@@ -48,7 +49,7 @@ func (s *Store) Schema(ctx context.Context, id string) ([]SchemaTable, error) {
 	rows, values := map[string]int64{}, map[string][]int64{}
 	for _, d := range days {
 		rows[d.Table] += d.Rows
-		values[d.Table] = addValues(values[d.Table], d.Values)
+		values[d.Table] = lake.AddValues(values[d.Table], d.Values)
 	}
 	for _, t := range mapping.Tables() {
 		table := SchemaTable{Name: p.CatalogTable(t.Name), Event: t.Event, Rows: rows[t.Name], Columns: []SchemaColumn{}}

@@ -12,7 +12,7 @@ import (
 	"github.com/refract-io/refract/internal/event"
 )
 
-// days lets the clock go on in steps of ten minutes, with a turn after each.
+// pass lets the clock go on in steps of ten minutes, with a turn after each.
 func (h *house) pass(d time.Duration) {
 	for end := h.now().Add(d); h.now().Before(end); {
 		h.advance(10 * time.Minute)

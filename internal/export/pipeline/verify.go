@@ -76,7 +76,7 @@ func Verify(ctx context.Context, s *Store, b bucket.Bucket, p *Pipeline, deep bo
 		}
 		c := v.day(place)
 		c.Runs += d.Rows
-		c.RunValues = addValues(c.RunValues, d.Values)
+		c.RunValues = lake.AddValues(c.RunValues, d.Values)
 	}
 	if err := v.count(ctx); err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func (v *witnesses) object(ctx context.Context, o *lake.Object, at Place) error 
 	v.all.Keys[o.Key] = at
 	c := v.day(at)
 	c.Manifests += o.Rows
-	c.ManifestValues = addValues(c.ManifestValues, o.Values)
+	c.ManifestValues = lake.AddValues(c.ManifestValues, o.Values)
 	if !v.there[o.Key] {
 		return nil
 	}
@@ -214,7 +214,7 @@ func (v *witnesses) object(ctx context.Context, o *lake.Object, at Place) error 
 		return err
 	}
 	c.Objects += held.Rows
-	c.ObjectValues = addValues(c.ObjectValues, held.Values)
+	c.ObjectValues = lake.AddValues(c.ObjectValues, held.Values)
 	return nil
 }
 
