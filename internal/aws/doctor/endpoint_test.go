@@ -99,7 +99,7 @@ type warehouse struct{}
 
 func (warehouse) Parameters(string) ([]string, error)      { return nil, nil }
 func (warehouse) EnsureUser(context.Context, string) error { return nil }
-func (warehouse) SetPassword(context.Context, string, string, time.Time) error {
+func (warehouse) SetLogin(context.Context, string, string, string, time.Time) error {
 	return nil
 }
 func (warehouse) Authenticate(context.Context, string, string) error { return nil }
