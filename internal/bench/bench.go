@@ -50,7 +50,7 @@ type Benchmark struct {
 
 // All returns the benchmarks in the order in which they run.
 func All() []Benchmark {
-	return []Benchmark{ingest, requests, export, memory, freshness, scale, sql, catalogs}
+	return []Benchmark{ingest, requests, export, schematized, memory, freshness, scale, sql, catalogs}
 }
 
 // Names returns the names of all benchmarks.

@@ -16,7 +16,6 @@ import (
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/meta"
 	"github.com/refract-io/refract/internal/platform/project"
-	"github.com/refract-io/refract/internal/sample"
 )
 
 // house is the way from the log to the lake in this process, so that a profile shows it.
@@ -30,11 +29,11 @@ type house struct {
 	pipelines *pipeline.Store
 	worker    *pipeline.Worker
 	project   int64
-	stream    *sample.Stream
+	stream    events
 }
 
 // openHouse opens it on a new folder. Its events are those of the stream.
-func openHouse(ctx context.Context, dir string, stream *sample.Stream) (h *house, err error) {
+func openHouse(ctx context.Context, dir string, stream events) (h *house, err error) {
 	quiet := slog.New(slog.DiscardHandler)
 	h = &house{stream: stream}
 	defer func() {

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 var memory = Benchmark{
 	Name: "memory", Title: "Memory of a wide export",
 	About: "Events spread over 100 event days are imported and sealed. A new process with the worker role alone then exports all of them in one window: " +
-		"every segment holds every day, so 100 partitions are written from segments that are all open.",
+		"every segment holds every day, so 100 partitions are written from segments that are all open. Two further processes do the same with schematized " +
+		"Parquet, one with a table for all events and one with a table for each.",
 	run: runMemory,
 }
 
@@ -23,11 +25,34 @@ func runMemory(t *trial) error {
 	if err != nil {
 		return err
 	}
-	s, err := t.start(dir, "worker")
-	if err != nil {
-		return err
+	for _, e := range []exportOfDays{
+		{name: "exporting", parameters: url.Values{"type": {"json"}, "data_source": {"events"}}, bar: 256,
+			bound: "one compressor is open at a time; what grows with the window is a page of each column for each open segment."},
+		{name: "exporting Parquet", parameters: schematizedDays("monoschema"), bar: 512,
+			bound: "rows of all days and tables that wait for their row group are bounded by 64 MiB, which their encoded pages and Go's collector multiply."},
+		{name: "exporting Parquet, a table for each event", parameters: schematizedDays("multischema"), bar: 512, bound: "the same."},
+	} {
+		s, err := t.start(dir, "worker")
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(t.exportDays(s, project, days, e), s.stop()); err != nil {
+			return err
+		}
 	}
-	return errors.Join(t.exportDays(s, project, days), s.stop())
+	return nil
+}
+
+// exportOfDays is a pipeline that exports many days at once, and what it may take.
+type exportOfDays struct {
+	name, bound string
+	parameters  url.Values
+	bar         float64
+}
+
+func schematizedDays(schema string) url.Values {
+	return url.Values{"type": {"aws"}, "data_source": {"events"}, "schema_type": {schema}, "data_format": {"parquet"}, "from_date": {"2020-01-01"},
+		"s3_prefix": {schema}, "use_glue": {"true"}, "glue_database": {schema}}
 }
 
 // prepareDays imports and seals events of so many days and returns their project.
@@ -63,13 +88,13 @@ func (t *trial) prepareDays(dir string, days int) (project int64, err error) {
 }
 
 // exportDays exports everything and reports the memory of the service that does it.
-func (t *trial) exportDays(s *server, project int64, days int) error {
+func (t *trial) exportDays(s *server, project int64, days int, e exportOfDays) error {
 	pid := s.cmd.Process.Pid
 	idle, _, err := memoryOf(pid)
 	if err != nil {
 		return err
 	}
-	p, err := s.pipeline(t, project, "daily")
+	p, err := s.pipelineOf(t, project, e.parameters)
 	if err != nil {
 		return err
 	}
@@ -87,10 +112,7 @@ func (t *trial) exportDays(s *server, project int64, days int) error {
 	if len(runs) != 1 || runs[0].Days < days {
 		return fmt.Errorf("instead of one run of %d days the export made %+v", days, runs)
 	}
-	t.add(Figure{Name: "peak memory, exporting", Unit: "MiB", Bar: below(256), Means: "Highest resident memory of the worker's process from its start to the end of the export.",
-		Bound: "one compressor is open at a time; what grows with the window is a page of each column for each open segment."}, mib(peak))
-	t.add(Figure{Name: "memory before the export", Unit: "MiB", Means: "Resident memory of the worker's process when it was ready: the binary, the log, the metadata."}, mib(idle))
-	t.add(Figure{Name: "event days in the window", Unit: "days", Means: "Partitions that the run wrote."}, float64(runs[0].Days))
-	t.add(Figure{Name: "events in the window", Unit: "events", Means: "Rows that the run wrote."}, float64(runs[0].Rows))
+	t.add(Figure{Name: "peak memory, " + e.name, Unit: "MiB", Bar: below(e.bar), Means: fmt.Sprintf("Highest resident memory of the worker's process from its start, "+
+		"when it had %d MiB, to the end of the export of %s events of %d days.", idle>>20, count(float64(runs[0].Rows)), runs[0].Days), Bound: e.bound}, mib(peak))
 	return nil
 }

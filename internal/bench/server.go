@@ -141,7 +141,12 @@ func (s *server) sealed(ctx context.Context) error {
 
 // pipeline makes a pipeline of events.
 func (s *server) pipeline(ctx context.Context, project int64, frequency string) (control.Pipeline, error) {
-	names, err := s.CreatePipeline(ctx, project, url.Values{"type": {"json"}, "data_source": {"events"}, "frequency": {frequency}})
+	return s.pipelineOf(ctx, project, url.Values{"type": {"json"}, "data_source": {"events"}, "frequency": {frequency}})
+}
+
+// pipelineOf makes a pipeline of the parameters.
+func (s *server) pipelineOf(ctx context.Context, project int64, parameters url.Values) (control.Pipeline, error) {
+	names, err := s.CreatePipeline(ctx, project, parameters)
 	if err != nil {
 		return control.Pipeline{}, err
 	}
