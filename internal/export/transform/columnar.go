@@ -19,7 +19,7 @@ type columnar struct {
 	spares [][]*parquet.Group
 	taken  map[*parquet.Group]int64
 	held   int64
-	keep   int64
+	most   int64 // that held may be
 }
 
 // encoding is a row group on its way into a file.
@@ -42,7 +42,7 @@ func newColumnar(ctx context.Context, b bucket.Bucket, o TablesOptions) *columna
 	c := &columnar{
 		parts: lake.NewParts(ctx, b, o.Layout, o.Window, lake.Columnar, o.Writer),
 		work:  make(chan *encoding), back: make(chan *encoding, 2),
-		taken: map[*parquet.Group]int64{}, keep: o.Memory,
+		taken: map[*parquet.Group]int64{}, most: o.Memory,
 	}
 	c.parts.Go(c.encode)
 	return c
@@ -64,6 +64,13 @@ func (c *columnar) spare(table int) *parquet.Group {
 		}
 	}
 	return new(parquet.Group)
+}
+
+func (c *columnar) keep(table int, g *parquet.Group) {
+	for len(c.spares) <= table {
+		c.spares = append(c.spares, nil)
+	}
+	c.spares[table] = append(c.spares[table], g)
 }
 
 func (c *columnar) write(g *rowGroup) error {
@@ -88,15 +95,12 @@ func (c *columnar) collect() {
 			c.held -= c.taken[e.group]
 			delete(c.taken, e.group)
 			held := e.group.Held()
-			if c.held+held > c.keep {
+			if c.held+held > c.most {
 				continue
 			}
 			c.held += held
 			c.taken[e.group] = held
-			for len(c.spares) <= e.table {
-				c.spares = append(c.spares, nil)
-			}
-			c.spares[e.table] = append(c.spares[e.table], e.group)
+			c.keep(e.table, e.group)
 		default:
 			return
 		}

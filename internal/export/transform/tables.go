@@ -84,6 +84,8 @@ type sink interface {
 	waits() bool
 	// spare returns an empty group for a table.
 	spare(table int) *parquet.Group
+	// keep takes an empty group back.
+	keep(table int, g *parquet.Group)
 	// write takes the rows of the group and leaves an empty one.
 	write(g *rowGroup) error
 	// end ends the group's folder.
@@ -319,6 +321,8 @@ func (t *Tables) end(i int) error {
 	t.open = slices.Delete(t.open, i, i+1)
 	if t.idle[g.table] == nil {
 		t.idle[g.table] = g.Group
+	} else if g.Group != nil {
+		t.sink.keep(g.table, g.Group)
 	}
 	return t.sink.end(g)
 }

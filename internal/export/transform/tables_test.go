@@ -319,3 +319,31 @@ func TestMemoryIsBoundedWhateverTheTablesColumnsAndDays(t *testing.T) {
 		require.Less(t, peak, uint64(limit))
 	}
 }
+
+// TestGroupsAreUsedAgainDayAfterDay counts the groups that hold memory: those of the open days, one on its way into a file, one spare.
+func TestGroupsAreUsedAgainDayAfterDay(t *testing.T) {
+	m := newMapping(t, schema.Multischema, 0)
+	out := NewTables(context.Background(), sinkhole{}, m, TablesOptions{Format: lake.Parquet, Layout: layout, Window: lake.Window{UpTo: 1}})
+	sink := out.sink.(*columnar)
+	const tables = 3
+	for i, r := range visits(6000, tables, 60) {
+		if (int(r.day)+i)%tables == 0 {
+			continue // a table has rows on some days only
+		}
+		if i%tables == 0 && r.day%2 == 0 {
+			continue
+		}
+		require.NoError(t, out.Day(r.day))
+		require.NoError(t, out.Event(batch(r.record), 0))
+		var held int64
+		for _, n := range sink.taken {
+			held += n
+		}
+		require.Equal(t, held, sink.held)
+		require.LessOrEqual(t, held, sink.most)
+		require.LessOrEqual(t, len(sink.taken), 5*tables)
+	}
+	require.NotEmpty(t, sink.taken)
+	_, _, err := out.Close()
+	require.NoError(t, err)
+}
