@@ -25,6 +25,14 @@ func TestThePublisherNeedsTheNarrowedGluePolicyAndNoMore(t *testing.T) {
 	}
 }
 
+func TestThePublisherGetsByWithTheGuidesGluePolicy(t *testing.T) {
+	s := narrow()
+	require.NoError(t, publish(t, s.Roles(grant.Documented)), "partitions move without BatchUpdatePartition, which the guides leave out")
+	err := publish(t, withoutAction(s.Roles(grant.Documented), grant.UseGlue, "glue:UpdatePartition"))
+	require.ErrorIs(t, err, catalog.ErrAccessDenied)
+	require.ErrorContains(t, err, "glue:BatchUpdatePartition", "the batch is what is asked for")
+}
+
 // publish does all that runs of a pipeline do to the catalog. A table without partitions is an error here.
 func publish(t *testing.T, roles []grant.Role) error {
 	ctx, c := t.Context(), newCloud(t, roles)

@@ -258,16 +258,13 @@ func (o *objects) multipart(ctx context.Context) {
 		}
 		return err
 	}
-	var denied error
-	o.optional("s3:AbortMultipartUpload", "only whoever began an upload can give it up, unless a VPC endpoint's policy forbids that too", func() {
-		denied = o.perform(ctx, grant.UseS3, "s3:AbortMultipartUpload", func(ctx context.Context) error { return abort(ctx, o.probe) })
+	denied := o.perform(ctx, grant.UseS3, "s3:AbortMultipartUpload", func(ctx context.Context) error { return abort(ctx, o.probe) })
+	o.soften("s3:AbortMultipartUpload", "only whoever began an upload can give it up, unless a VPC endpoint's policy forbids that too")
+	_ = o.perform(ctx, grant.UseS3, "s3:ListBucketMultipartUploads", func(ctx context.Context) error { // the line says it
+		_, err := o.api.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: o.bucket, Prefix: &o.folder})
+		return err
 	})
-	o.optional("s3:ListBucketMultipartUploads", "uploads that killed processes left stay until a lifecycle rule of the bucket ends them", func() {
-		_ = o.perform(ctx, grant.UseS3, "s3:ListBucketMultipartUploads", func(ctx context.Context) error { // the line says it
-			_, err := o.api.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: o.bucket, Prefix: &o.folder})
-			return err
-		})
-	})
+	o.soften("s3:ListBucketMultipartUploads", "uploads that killed processes left stay until a lifecycle rule of the bucket ends them")
 	if denied != nil {
 		o.skip("s3", "objects in parts", "nothing is begun that could not be given up")
 		return

@@ -118,9 +118,8 @@ func (e *examination) judge(c *Check, use grant.Use, action string, err error) {
 
 func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-// optional turns the failure of a check that the pipeline can do without into a warning.
-func (e *examination) optional(name, without string, perform func()) {
-	perform()
+// soften turns the failure of a check that the pipeline can do without into a warning.
+func (e *examination) soften(name, without string) {
 	for i := range e.checks {
 		if c := &e.checks[i]; c.Name == name && c.Status == Failed {
 			c.Status, c.Cause = Warned, c.Cause+"; without it "+without

@@ -2,6 +2,7 @@ package awsglue
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,7 +59,8 @@ func (c *Client) BatchCreatePartition(ctx context.Context, database, table strin
 }
 
 // BatchUpdatePartition implements catalog.Catalog. The partitions are replaced wholly: unlike UpdateTable it keeps nothing that the
-// catalog's model doesn't hold.
+// catalog's model doesn't hold. Roles made after Mixpanel's guides may do UpdatePartition but no batch of it; their partitions are
+// updated one by one.
 func (c *Client) BatchUpdatePartition(ctx context.Context, database, table string, ps []catalog.PartitionInput) error {
 	if len(ps) == 0 {
 		return nil // Glue refuses an empty batch
@@ -73,13 +75,43 @@ func (c *Client) BatchUpdatePartition(ctx context.Context, database, table strin
 	})
 	const op = "updating partitions of Glue table"
 	if err != nil {
-		return classed(op, database+"."+table, err)
+		err = classed(op, database+"."+table, err)
+		if errors.Is(err, catalog.ErrAccessDenied) {
+			return c.updateOneByOne(ctx, database, table, ps, err)
+		}
+		return err
 	}
 	errs := make([]types.PartitionError, len(out.Errors))
 	for i, e := range out.Errors {
 		errs[i] = types.PartitionError{PartitionValues: e.PartitionValueList, ErrorDetail: e.ErrorDetail}
 	}
 	return failures(op, database+"."+table, errs)
+}
+
+// updateOneByOne updates partitions without a batch, whose denial it returns if single updates are denied too.
+func (c *Client) updateOneByOne(ctx context.Context, database, table string, ps []catalog.PartitionInput, denied error) error {
+	const op = "updating a partition of Glue table"
+	batch := &catalog.BatchError{}
+	for i := range ps {
+		p := partitionInput(ps[i])
+		_, err := c.api.UpdatePartition(ctx, &glue.UpdatePartitionInput{
+			CatalogId: c.id, DatabaseName: &database, TableName: &table, PartitionValueList: p.Values, PartitionInput: &p,
+		})
+		err = classed(op, database+"."+table, err)
+		switch {
+		case err == nil:
+		case errors.Is(err, catalog.ErrAccessDenied):
+			return denied
+		case errors.Is(err, catalog.ErrNotFound):
+			batch.Failed = append(batch.Failed, catalog.PartitionError{Values: ps[i].Values, Err: err})
+		default:
+			return err
+		}
+	}
+	if len(batch.Failed) > 0 {
+		return batch
+	}
+	return nil
 }
 
 // BatchDeletePartition implements catalog.Catalog.
