@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/s2"
 )
 
 const magic = "PAR1"
@@ -160,10 +160,10 @@ func (w *Writer) writeChunk(m *chunkMeta, a *array, rows int) error {
 
 // writePage compresses and writes a page of n values, nulls included.
 func (w *Writer) writePage(m *chunkMeta, kind, n, encoding int, page []byte) error {
-	if need := snappy.MaxEncodedLen(len(page)); cap(w.packed) < need {
+	if need := s2.MaxEncodedLen(len(page)); cap(w.packed) < need {
 		w.packed = make([]byte, need)
 	}
-	w.packed = snappy.Encode(w.packed[:cap(w.packed)], page)
+	w.packed = s2.EncodeSnappy(w.packed[:cap(w.packed)], page)
 	h := &w.header
 	h.reset()
 	h.i32(1, int64(kind))
