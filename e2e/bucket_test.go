@@ -53,6 +53,10 @@ func TestBucketFaults(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(*seed, 2))
 			backlog := p.appendEvents(rnd, 0, 1500)
 			x := p.create(pipeline.Spec{Source: pipeline.Events})
+			kinds := []*pipeline.Pipeline{
+				p.create(pipeline.Spec{Type: pipeline.TypeAWS, Source: pipeline.Events, Format: pipeline.Parquet, Sync: true, S3: pipeline.S3{Prefix: "days"}, Glue: pipeline.Glue{TablePrefix: "days_"}}),
+				p.create(pipeline.Spec{Type: pipeline.TypeAWS, Source: pipeline.Events, SchemaType: pipeline.Multischema, S3: pipeline.S3{Prefix: "tables"}, Glue: pipeline.Glue{TablePrefix: "tables_"}}),
+			}
 			n := backlog
 			for round := range 12 {
 				n = p.appendEvents(rnd, n, 60)
@@ -63,6 +67,9 @@ func TestBucketFaults(t *testing.T) {
 			p.drain()
 			require.Positive(t, faulty.Injected(), "the destination has failed")
 			p.requireReconciled(x)
+			for _, kind := range kinds {
+				p.requireExact(kind)
+			}
 		})
 	}
 }

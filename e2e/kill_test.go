@@ -27,6 +27,7 @@ func TestKill(t *testing.T) {
 	s.Start()
 	p := s.CreateProject("shop")
 	s.CreatePipelines("shop")
+	createKinds(s)
 	clients := startTraffic(t, s, p)
 	began, tables := time.Now(), []string{"mp_master_event"}
 	for n := 1; n <= *kills || time.Since(began) < *soak; n++ {
@@ -40,6 +41,7 @@ func TestKill(t *testing.T) {
 				require.NoError(t, err)
 				tables = append(tables, name)
 			}
+			s.MustRun("pipeline", "run", "raw")
 			pause(rnd, 5*time.Millisecond, 400*time.Millisecond)
 		case n%5 == 0:
 			pause(rnd, 400*time.Millisecond, 2*time.Second) // long enough for sealing and whole runs
@@ -60,7 +62,9 @@ func TestKill(t *testing.T) {
 		}
 	}
 	clients.Stop()
+	s.MustRun("pipeline", "run", "raw")
 	s.AwaitPublished(p.ID)
+	awaitAttached(s, p.ID)
 	s.RequireExact("shop")
 	clients.requireAllThere(s, tables...)
 	require.Empty(t, s.Strays(filepath.Join(s.Dir, "lake")))
@@ -68,6 +72,7 @@ func TestKill(t *testing.T) {
 
 	// What is there survives one more start.
 	s.Restart()
+	s.MustRun("pipeline", "run", "raw")
 	s.AwaitPublished(p.ID)
 	clients.requireAllThere(s, tables...)
 }

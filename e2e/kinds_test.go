@@ -19,15 +19,7 @@ func TestEveryKindOfPipelineUnderTraffic(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, "--seal-after", "50ms", "--pipeline-interval", "100ms")
 	p := s.CreateProject("shop", "--time-zone", "Asia/Kolkata")
-	create := func(name string, args ...string) {
-		s.MustRun(append([]string{"pipeline", "create", "--name", name, "--s3-prefix", name}, args...)...)
-	}
-	create("days", "--type", "aws", "--format", "parquet", "--sync", "--frequency", "continuous", "--interval", "200ms", "--glue-database", "days")
-	create("tables", "--type", "aws", "--schema", "multischema", "--frequency", "continuous", "--interval", "200ms", "--glue-database", "tables")
-	create("people", "--type", "aws", "--source", "people", "--format", "parquet", "--frequency", "continuous", "--interval", "300ms", "--glue-database", "people")
-	create("raw", "--type", "s3-raw", "--frequency", "hourly", "--from", time.Now().AddDate(0, 0, -2).Format(time.DateOnly))
-	create("chosen", "--frequency", "continuous", "--interval", "200ms", "--glue-database", "chosen", "--where", `defined(properties["id"])`,
-		"--properties", "id", "--properties", "$insert_id")
+	createKinds(s)
 	clients := startTraffic(t, s, p)
 	s.Await("the table is attached", func() bool {
 		all, err := s.API().Pipelines(s.Context(), p.ID)
@@ -76,15 +68,7 @@ func TestEveryKindOfPipelineUnderTraffic(t *testing.T) {
 	s.Start()
 	s.MustRun("pipeline", "run", "raw")
 	s.AwaitPublished(p.ID)
-	s.Await("all catalogs are attached", func() bool {
-		all, err := s.API().Pipelines(s.Context(), p.ID)
-		for _, x := range all {
-			if x.Name != "raw" && !x.Attached {
-				return false
-			}
-		}
-		return err == nil
-	})
+	awaitAttached(s, p.ID)
 	report := s.RequireExact("shop")
 	require.Len(t, report.Pipelines, 6, "with the identity mappings that people bring along")
 	var columns int
@@ -93,6 +77,32 @@ func TestEveryKindOfPipelineUnderTraffic(t *testing.T) {
 	}
 	require.Greater(t, columns, 20)
 	require.Contains(t, s.MustRun("pipeline", "schema", "tables"), "mp_insert_id")
+}
+
+// createKinds makes a pipeline of each kind that is not a plain JSON pipeline, each in a place of its own. Raw ones run when they are told to.
+func createKinds(s *harness.Service) {
+	create := func(name string, args ...string) {
+		s.MustRun(append([]string{"pipeline", "create", "--name", name, "--s3-prefix", name}, args...)...)
+	}
+	create("days", "--type", "aws", "--format", "parquet", "--sync", "--frequency", "continuous", "--interval", "200ms", "--glue-database", "days")
+	create("tables", "--type", "aws", "--schema", "multischema", "--frequency", "continuous", "--interval", "200ms", "--glue-database", "tables")
+	create("people", "--type", "aws", "--source", "people", "--format", "parquet", "--frequency", "continuous", "--interval", "300ms", "--glue-database", "people")
+	create("raw", "--type", "s3-raw", "--frequency", "hourly", "--from", time.Now().AddDate(0, 0, -2).Format(time.DateOnly))
+	create("chosen", "--frequency", "continuous", "--interval", "200ms", "--glue-database", "chosen", "--where", `defined(properties["id"])`,
+		"--properties", "id", "--properties", "$insert_id")
+}
+
+// awaitAttached waits until the warehouse knows the catalogs of all pipelines that have one.
+func awaitAttached(s *harness.Service, project int64) {
+	s.Await("all catalogs are attached", func() bool {
+		all, err := s.API().Pipelines(s.Context(), project)
+		for _, x := range all {
+			if x.Type != "s3-raw" && !x.Attached {
+				return false
+			}
+		}
+		return err == nil
+	})
 }
 
 // externalTable returns the name of a catalog table in SQL.

@@ -229,6 +229,26 @@ func (p *plant) requireReconciled(x *pipeline.Pipeline) {
 	require.Empty(p.t, entries, "half-written objects are cleared away")
 }
 
+// requireExact compares each day of each table of a schematized pipeline, and each column, from the store to the objects.
+func (p *plant) requireExact(x *pipeline.Pipeline) {
+	now, err := p.pipelines.Get(context.Background(), x.ID)
+	require.NoError(p.t, err)
+	counts, err := pipeline.Verify(context.Background(), p.pipelines, p.lake, now, true)
+	require.NoError(p.t, err)
+	require.Empty(p.t, counts.Stray)
+	expected, err := pipeline.Expect(context.Background(), p.pipelines, p.segments, now, counts)
+	require.NoError(p.t, err)
+	require.Len(p.t, expected, len(counts.Days))
+	for _, d := range counts.Days {
+		want := expected[d.Place]
+		require.NotNil(p.t, want, d.Place)
+		require.Equal(p.t, [3]int64{want.Rows, want.Rows, want.Rows}, [3]int64{d.Runs, d.Manifests, d.Objects}, d.Place)
+		for i, n := range want.Values {
+			require.Equal(p.t, [3]int64{n, n, n}, [3]int64{d.RunValues[i], d.ManifestValues[i], d.ObjectValues[i]}, "%v, column %d", d.Place, i)
+		}
+	}
+}
+
 // rowOf is the row that an event must become, made with encoding/json and not by the code under test.
 func rowOf(r *event.Record) string {
 	row := struct {
