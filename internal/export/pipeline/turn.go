@@ -47,6 +47,8 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 	switch {
 	case err != nil:
 		return false, err
+	case run == nil && c.open: // it has ended since the pipeline was found; there may be more to export
+		return false, nil
 	case run == nil:
 		return false, w.wait(ctx, p, sealed, cycle.at)
 	}

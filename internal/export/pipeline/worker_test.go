@@ -110,6 +110,19 @@ func TestABrokenPipelineDelaysNoOther(t *testing.T) {
 	require.EqualValues(t, 1, hung.Number, "the window of a failing run is kept")
 }
 
+func TestAPipelineIsNotTakenForIdleWhenItsRunHasEndedMeanwhile(t *testing.T) {
+	h := open(t)
+	p := h.create(Spec{})
+	h.reader.append(h.project, clicks(0)...)
+	h.reader.seal()
+	did, err := h.worker.export(h.ctx, candidate{Pipeline: p, open: true}, h.reader.sealed)
+	require.NoError(t, err)
+	require.False(t, did)
+	require.Zero(t, h.get(p).Published, "nothing is passed over")
+	require.Equal(t, 1, h.once())
+	require.Equal(t, h.wanted(0, 0), h.table("mixpanel", "mp_master_event"))
+}
+
 func TestPauseStopsARunUnderWayAndResumeTakesItUpAgain(t *testing.T) {
 	h := open(t)
 	p := h.create(Spec{})
