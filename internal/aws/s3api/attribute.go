@@ -23,7 +23,7 @@ type attributes struct {
 	Expires     string            `json:"expires,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	Checksum    checksum          `json:"checksum,omitzero"`
-	// Parts holds where each part of a multipart upload ends.
+	// Parts holds where each part of a multipart upload ends, unless they are too many to be kept: then the object reads as one part.
 	Parts []int64 `json:"parts,omitempty"`
 	// Upload is the id of that upload.
 	Upload     string     `json:"upload,omitempty"`
@@ -70,9 +70,18 @@ func read(o bucket.Object, kept []byte) (stored, error) {
 	return out, nil
 }
 
+// maxKept is how many bytes of attributes every file system with extended attributes keeps: ext4 has a block of 4 KiB for all of a file's.
+const maxKept = 3500
+
+// bytes is what is kept of the attributes. Uploads of hundreds of parts have more of them than fit.
 func (a *attributes) bytes() []byte {
 	text, _ := json.Marshal(a) // texts and numbers always encode
-	return text
+	if len(text) <= maxKept || a.Parts == nil {
+		return text
+	}
+	fewer := *a
+	fewer.Parts = nil
+	return fewer.bytes()
 }
 
 // response returns the checksum in the place that the protocol has for its algorithm.

@@ -2,8 +2,11 @@ package s3api
 
 import (
 	"context"
+	"crypto/md5"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -61,8 +64,15 @@ func (b *backend) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMu
 	defer s.Discard()
 	var end int64
 	for _, p := range chosen {
-		if err := appendFile(s.File, u.partPath(p.Number)); err != nil {
+		etag, err := appendFile(s.File, u.partPath(p.Number))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return none, "", s3err.GetNoSuchUploadErr(u.id) // it has ended meanwhile
+		case err != nil:
 			return none, "", writeFailure(b.log, *in.Key, err)
+		case etag != p.ETag:
+			// Another part has taken the number meanwhile, or a crash has kept the record and not the content.
+			return none, "", s3err.GetInvalidPartErr(u.id, p.Number, p.ETag)
 		}
 		end += p.Size
 		a.Parts = append(a.Parts, end)
@@ -162,12 +172,16 @@ func combine(c checksum, parts []*part) (checksum, error) {
 	return c, nil
 }
 
-func appendFile(to *os.File, path string) error {
+// appendFile appends a part's content and returns the ETag of what it has read.
+func appendFile(to *os.File, path string) (etag string, err error) {
 	from, err := os.Open(path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer from.Close()
-	_, err = io.Copy(to, from)
-	return err
+	digest := md5.New()
+	if _, err := io.Copy(io.MultiWriter(to, digest), from); err != nil {
+		return "", err
+	}
+	return vgw.GenerateEtag(digest), nil
 }

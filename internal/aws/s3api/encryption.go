@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/gofiber/fiber/v3"
@@ -56,9 +58,27 @@ var prepare = controllers.WrapMiddleware(func(c fiber.Ctx) error {
 	if class := c.Get("X-Amz-Storage-Class"); class != "" && class != string(types.StorageClassStandard) {
 		return notImplemented("The storage class " + class)
 	}
+	if source := c.Get("X-Amz-Copy-Source"); source != "" {
+		if err := checkCopy(source, c.Get("If-Match")+c.Get("If-None-Match")); err != nil {
+			return err
+		}
+	}
 	c.Locals(exchangeKey{}, x)
 	return nil
 }, nil, nil)
+
+// checkCopy refuses copies that the front would take for others. It asks for the right on a source's name together with the version behind it,
+// which a policy that names the object does not match; and it does not pass on conditions on the target, which S3 answers so too.
+func checkCopy(source, conditions string) error {
+	// A source that can't be decoded is the front's to refuse.
+	if name, err := url.QueryUnescape(source); err == nil && strings.Contains(name, "?versionId=") {
+		return notImplemented("Copying a version of an object")
+	}
+	if conditions != "" {
+		return notImplemented("A copy with conditions on its target")
+	}
+	return nil
+}
 
 // answerEncryption adds to the answer how the object is encrypted.
 func answerEncryption(c fiber.Ctx) error {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -14,6 +16,25 @@ import (
 
 	"github.com/refract-io/refract/internal/platform/bucket"
 )
+
+// visible is a bucket's folder without the folder at its top in which objects are written, whatever prefix a listing begins with. Only
+// folders are read of it.
+type visible struct {
+	fs.FS
+	hidden string
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (v visible) ReadDir(name string) ([]fs.DirEntry, error) {
+	if top, _, _ := strings.Cut(name, "/"); top == v.hidden {
+		return nil, fs.ErrNotExist
+	}
+	entries, err := fs.ReadDir(v.FS, name)
+	if name == "." {
+		entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == v.hidden })
+	}
+	return entries, err
+}
 
 // walk lists a page of a bucket.
 func (b *backend) walk(ctx context.Context, name, prefix, delimiter *string, after string, most *int32, owner bool) (vgw.WalkResults, error) {
@@ -26,7 +47,7 @@ func (b *backend) walk(ctx context.Context, name, prefix, delimiter *string, aft
 		ownedBy = &types.Owner{ID: &b.config.Account}
 	}
 	staging := f.StagingPath()
-	page, err := vgw.Walk(ctx, os.DirFS(filepath.Dir(staging)), text(prefix), text(delimiter), after, *most, func(path string, d fs.DirEntry) (s3response.Object, error) {
+	page, err := vgw.Walk(ctx, visible{os.DirFS(filepath.Dir(staging)), filepath.Base(staging)}, text(prefix), text(delimiter), after, *most, func(path string, d fs.DirEntry) (s3response.Object, error) {
 		if d.IsDir() {
 			return s3response.Object{}, vgw.ErrSkipObj // a folder is no object
 		}
@@ -49,7 +70,7 @@ func (b *backend) walk(ctx context.Context, name, prefix, delimiter *string, aft
 			out.ChecksumAlgorithm = []types.ChecksumAlgorithm{o.Checksum.Algorithm}
 		}
 		return out, nil
-	}, []string{filepath.Base(staging)})
+	}, nil)
 	if err != nil {
 		return vgw.WalkResults{}, internal(b.log, err)
 	}

@@ -1,0 +1,112 @@
+package s3api_test
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/refract-io/refract/internal/aws/sts"
+)
+
+// A right on an object is asked for by the object's name, however a request writes it.
+func TestACopysSourceIsAskedForByItsName(t *testing.T) {
+	careful := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},{"Effect":"Deny","Action":"s3:GetObject*","Resource":"arn:aws:s3:::lake/secret"}]}`
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{admin, user("careful", careful)}})
+	ctx := t.Context()
+	require.NoError(t, h.put(h.client(key("admin")), "secret", "x"))
+	c := h.client(key("careful"))
+	upload, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: aws.String(lake), Key: aws.String("copy")})
+	require.NoError(t, err)
+	for _, source := range []string{
+		"lake/secret", "/lake/secret", "lake%2Fsecret", "lake/%73ecret", "lake/secret?versionId=null", "lake/secret?versionId=", "lake/secret%3FversionId=null", "lake/secret%3fversionId%3Dnull",
+	} {
+		_, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(lake), Key: aws.String("copy"), CopySource: &source})
+		require.Error(t, err, source)
+		_, err = c.UploadPartCopy(ctx, &s3.UploadPartCopyInput{Bucket: aws.String(lake), Key: aws.String("copy"), UploadId: upload.UploadId, PartNumber: aws.Int32(1), CopySource: &source})
+		require.Error(t, err, source)
+	}
+	_, err = h.get(h.client(key("admin")), "copy")
+	require.Equal(t, "NoSuchKey", code(t, err))
+}
+
+func TestAPresignedPutIsNoCopy(t *testing.T) {
+	h := newHouse(t)
+	c := h.client(key("admin"))
+	require.NoError(t, h.put(c, "secret", "x"))
+	signed, err := s3.NewPresignClient(c).PresignPutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(lake), Key: aws.String("gift")})
+	require.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, signed.URL, http.NoBody)
+	require.NoError(t, err)
+	r.Header.Set("X-Amz-Copy-Source", "lake/secret")
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusForbidden, resp.StatusCode)
+	_, err = h.get(c, "gift")
+	require.Equal(t, "NoSuchKey", code(t, err))
+}
+
+// S3 says that a copy with conditions on its target answers 501 (conditional-writes-enforce). What must not happen is that they are ignored.
+func TestACopyThatMustNotReplaceReplacesNothing(t *testing.T) {
+	h := newHouse(t)
+	c := h.client(key("admin"))
+	require.NoError(t, h.put(c, "a", "a"))
+	require.NoError(t, h.put(c, "b", "b"))
+	for _, in := range []*s3.CopyObjectInput{{IfNoneMatch: aws.String("*")}, {IfMatch: aws.String(`"0"`)}} {
+		in.Bucket, in.Key, in.CopySource = aws.String(lake), aws.String("b"), aws.String("lake/a")
+		_, err := c.CopyObject(t.Context(), in)
+		require.Equal(t, "NotImplemented", code(t, err))
+		got, err := h.get(c, "b")
+		require.NoError(t, err)
+		require.Equal(t, "b", got)
+	}
+}
+
+func TestWhatIsBeingWrittenIsInNoListing(t *testing.T) {
+	h := newHouse(t)
+	c := h.client(key("admin"))
+	upload, err := c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: aws.String(lake), Key: aws.String("k")})
+	require.NoError(t, err)
+	for _, prefix := range []string{".", ".staging", ".staging/", ".staging/uploads", ".staging/uploads/", ".staging/uploads/" + *upload.UploadId + "/", ".staging/../", "../", "/", "//", "./"} {
+		for _, delimiter := range []string{"", "/"} {
+			keys, prefixes := h.keys(c, &s3.ListObjectsV2Input{Prefix: &prefix, Delimiter: &delimiter})
+			require.Empty(t, keys, prefix)
+			require.Empty(t, prefixes, prefix)
+		}
+	}
+	require.NoError(t, h.put(c, "a/.staging/x", "x"))
+	require.NoError(t, h.put(c, "b/.staging", "x"))
+	keys, _ := h.keys(c, &s3.ListObjectsV2Input{})
+	require.Equal(t, []string{"a/.staging/x", "b/.staging"}, keys, "only the folder at the top is hidden")
+}
+
+// A part's record may outlive its content when the machine loses power, and another part of the number may replace it while the object is put
+// together. Neither may become an object whose ETag and checksum are those of other bytes.
+func TestAnObjectIsMadeOfThePartsThatWereNamed(t *testing.T) {
+	h := newHouse(t)
+	c := h.client(key("admin"))
+	for name, damage := range map[string]func(path string) error{
+		"cut":      func(path string) error { return os.Truncate(path, 1) },
+		"replaced": func(path string) error { return os.WriteFile(path, []byte("other"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := aws.String("k-" + name)
+			upload, err := c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: aws.String(lake), Key: k})
+			require.NoError(t, err)
+			part, err := c.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: aws.String(lake), Key: k, UploadId: upload.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader("bytes")})
+			require.NoError(t, err)
+			require.NoError(t, damage(h.lake.StagingPath("uploads", *upload.UploadId, "1")))
+			_, err = c.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: aws.String(lake), Key: k, UploadId: upload.UploadId,
+				MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: part.ETag}}}})
+			require.Equal(t, "InvalidPart", code(t, err))
+			_, err = h.get(c, *k)
+			require.Equal(t, "NoSuchKey", code(t, err))
+		})
+	}
+}
