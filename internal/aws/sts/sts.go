@@ -65,6 +65,7 @@ type Authority struct {
 	now   func() time.Time
 	users map[string]*userKey // by access key id
 	roles map[string]*role    // by ARN
+	names map[string]bool     // "user/<account>/<name without path, lower case>", role/...
 
 	mu       sync.Mutex
 	sessions map[string]*session // by access key id
@@ -101,7 +102,7 @@ func New(accounts []Account, now func() time.Time) (*Authority, error) {
 	if now == nil {
 		now = time.Now
 	}
-	a := &Authority{now: now, users: map[string]*userKey{}, roles: map[string]*role{}, sessions: map[string]*session{}}
+	a := &Authority{now: now, users: map[string]*userKey{}, roles: map[string]*role{}, names: map[string]bool{}, sessions: map[string]*session{}}
 	for _, account := range accounts {
 		if !accountID.MatchString(account.ID) {
 			return nil, fmt.Errorf("reading account %q: its id has not 12 digits", account.ID)
@@ -123,6 +124,9 @@ func New(accounts []Account, now func() time.Time) (*Authority, error) {
 func (a *Authority) addUser(account string, u *User) error {
 	if !entity.MatchString(u.Name) {
 		return errors.New("the name is not one for IAM")
+	}
+	if err := a.claim("user", account, u.Name); err != nil {
+		return err
 	}
 	policies, err := parsePolicies(u.Policies)
 	if err != nil {
@@ -146,6 +150,9 @@ func (a *Authority) addRole(account string, r *Role) error {
 	if !entity.MatchString(r.Name) {
 		return errors.New("the name is not one for IAM")
 	}
+	if err := a.claim("role", account, r.Name); err != nil {
+		return err
+	}
 	trust, err := policy.ParseTrust([]byte(r.Trust))
 	if err != nil {
 		return err
@@ -162,10 +169,18 @@ func (a *Authority) addRole(account string, r *Role) error {
 		return fmt.Errorf("the longest session of %s is not from an hour to 12", longest)
 	}
 	arn := "arn:aws:iam::" + account + ":role/" + r.Name
-	if a.roles[arn] != nil {
+	a.roles[arn] = &role{arn, uniqueID("AROA", arn), account, lastPart(r.Name), trust, policies, longest}
+	return nil
+}
+
+// claim refuses a name that another user or role of the account has. IAM tells names apart without their paths and their case, and so do the
+// ARNs of sessions and the names of database users.
+func (a *Authority) claim(kind, account, name string) error {
+	id := kind + "/" + account + "/" + strings.ToLower(lastPart(name))
+	if a.names[id] {
 		return errors.New("there are two of this name")
 	}
-	a.roles[arn] = &role{arn, uniqueID("AROA", arn), account, lastPart(r.Name), trust, policies, longest}
+	a.names[id] = true
 	return nil
 }
 
