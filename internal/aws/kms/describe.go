@@ -80,6 +80,9 @@ func (p *page) cut(n, standard, most int) (from, to int, next string, err error)
 	return from, to, next, nil
 }
 
+// all is what lists ask for, whose permission names no resource ("*"): that of this account, which other accounts' callers have no right to.
+func (s *Service) all() []string { return []string{s.arn("*")} }
+
 type listKeysIn struct{ page }
 
 type keyListEntry struct {
@@ -94,7 +97,7 @@ type listKeysOut struct {
 }
 
 func (s *Service) listKeys(ctx context.Context, in *listKeysIn) (*listKeysOut, error) {
-	if err := s.config.Auth.AuthorizeWith(ctx, "kms:ListKeys", []string{"*"}, nil); err != nil {
+	if err := s.config.Auth.AuthorizeWith(ctx, "kms:ListKeys", s.all(), nil); err != nil {
 		return nil, err
 	}
 	from, to, next, err := in.cut(len(s.keys), 100, 1000)
@@ -127,7 +130,7 @@ type listAliasesOut struct {
 }
 
 func (s *Service) listAliases(ctx context.Context, in *listAliasesIn) (*listAliasesOut, error) {
-	if err := s.config.Auth.AuthorizeWith(ctx, "kms:ListAliases", []string{"*"}, nil); err != nil {
+	if err := s.config.Auth.AuthorizeWith(ctx, "kms:ListAliases", s.all(), nil); err != nil {
 		return nil, err
 	}
 	names := slices.Sorted(maps.Keys(s.aliases))

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -211,4 +212,24 @@ func TestPoliciesSeeTheEncryptionContextAndTheService(t *testing.T) {
 	}
 	_, err = service.UseForS3(sts.WithCaller(ctx, caller), "kms:GenerateDataKey", "", "arn:aws:s3:::lake/other")
 	require.NoError(t, err, "the default key needs no permission")
+}
+
+// Lists name no resource, and still are lists of one account: a user of another one that the same file declares sees nothing of it.
+func TestAnotherAccountsAdministratorLearnsNothing(t *testing.T) {
+	authority, err := sts.New([]sts.Account{{ID: "485438090326", Users: []sts.User{{
+		Name: "export", Policies: []string{document(`{"Effect":"Allow","Action":"*","Resource":"*"}`)}, AccessKeys: []sts.AccessKey{{ID: "AKIAU", Secret: "s"}},
+	}}}}, nil)
+	require.NoError(t, err)
+	service, err := kms.New(kms.Config{Account: account, Region: region, Keys: declared, Path: filepath.Join(t.TempDir(), "keys"), Auth: authority, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	caller, err := authority.Caller("AKIAU")
+	require.NoError(t, err)
+	for _, operation := range []string{"ListKeys", "ListAliases", "DescribeKey"} {
+		r := httptest.NewRequestWithContext(sts.WithCaller(t.Context(), caller), http.MethodPost, "/", strings.NewReader(`{"KeyId":"alias/lake"}`))
+		r.Header.Set("X-Amz-Target", "TrentService."+operation)
+		w := httptest.NewRecorder()
+		service.ServeHTTP(w, r)
+		require.Equal(t, http.StatusBadRequest, w.Code, operation)
+		require.Contains(t, w.Body.String(), "AccessDeniedException", operation)
+	}
 }

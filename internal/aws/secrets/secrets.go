@@ -85,7 +85,7 @@ func New(c Config) (*Service, error) {
 		sum := sha256.Sum256([]byte(c.Account + "/" + declared.Name))
 		s.secrets = append(s.secrets, secret{
 			declared, "arn:aws:secretsmanager:" + c.Region + ":" + c.Account + ":secret:" + declared.Name + "-" + hex.EncodeToString(sum[:3]),
-			uuid.NewSHA1(uuid.NameSpaceOID, []byte(declared.Value)).String(),
+			uuid.NewString(), // whoever may not read the value is told the version, and could try values against one made of it
 		})
 	}
 	slices.SortFunc(s.secrets, func(a, b secret) int { return cmp.Compare(a.Name, b.Name) })
@@ -208,7 +208,9 @@ type listOut struct {
 }
 
 func (s *Service) listSecrets(ctx context.Context, in *listIn) (*listOut, error) {
-	if err := s.config.Auth.AuthorizeWith(ctx, "secretsmanager:ListSecrets", []string{"*"}, nil); err != nil {
+	// The permission names no resource ("*"): it is that of this account, which other accounts' callers have no right to.
+	account := "arn:aws:secretsmanager:" + s.config.Region + ":" + s.config.Account + ":*"
+	if err := s.config.Auth.AuthorizeWith(ctx, "secretsmanager:ListSecrets", []string{account}, nil); err != nil {
 		return nil, err
 	}
 	if len(in.Filters) > 0 {

@@ -114,3 +114,32 @@ func TestWrongDeclarationsAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, text)
 	}
 }
+
+// Lists name no resource, and still are lists of one account: a user of another one that the same file declares sees nothing of it.
+func TestAnotherAccountsAdministratorLearnsNothing(t *testing.T) {
+	authority, err := sts.New([]sts.Account{{ID: "485438090326", Users: []sts.User{{Name: "export", Policies: []string{allow("*", "*")}, AccessKeys: []sts.AccessKey{{ID: "AKIAU", Secret: "s"}}}}}}, nil)
+	require.NoError(t, err)
+	service, err := secrets.New(secrets.Config{Account: account, Region: region, Secrets: []secrets.Secret{{Name: "shop/sql", Value: "x"}}, Auth: authority, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	caller, err := authority.Caller("AKIAU")
+	require.NoError(t, err)
+	for _, operation := range []string{"ListSecrets", "GetSecretValue", "DescribeSecret"} {
+		r := httptest.NewRequestWithContext(sts.WithCaller(t.Context(), caller), http.MethodPost, "/", strings.NewReader(`{"SecretId":"shop/sql"}`))
+		r.Header.Set("X-Amz-Target", "secretsmanager."+operation)
+		w := httptest.NewRecorder()
+		service.ServeHTTP(w, r)
+		require.Equal(t, http.StatusBadRequest, w.Code, operation)
+		require.Contains(t, w.Body.String(), "AccessDeniedException", operation)
+	}
+}
+
+// Who may describe a secret but not read it must not be able to try values against what it is told.
+func TestAVersionTellsNothingOfTheValue(t *testing.T) {
+	version := func() string {
+		c := serve(t, secrets.Secret{Name: "a", Value: "weak"})(allow("*", "*"))
+		out, err := c.GetSecretValue(t.Context(), &sdk.GetSecretValueInput{SecretId: aws.String("a")})
+		require.NoError(t, err)
+		return *out.VersionId
+	}
+	require.NotEqual(t, version(), version())
+}

@@ -93,7 +93,7 @@ type workgroupsOutput struct {
 }
 
 func (s *Service) listWorkgroups(ctx context.Context, _ *struct{}) (*workgroupsOutput, error) {
-	if err := s.Auth.AuthorizeWith(ctx, "redshift-serverless:ListWorkgroups", []string{"*"}, nil); err != nil {
+	if err := s.Auth.AuthorizeWith(ctx, "redshift-serverless:ListWorkgroups", []string{s.arn("redshift-serverless", "*")}, nil); err != nil {
 		return nil, err
 	}
 	return &workgroupsOutput{[]workgroup{s.workgroup()}}, nil
