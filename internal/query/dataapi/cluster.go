@@ -153,9 +153,9 @@ func (s *Service) getClusterCredentials(ctx context.Context, form url.Values) (a
 	case form.Has("DbGroups.DbGroup.1") || form.Has("DbGroups.member.1"):
 		return nil, invalidParameter("DbGroups: this warehouse has no groups.")
 	}
-	resources := []string{s.arn("redshift", "dbuser:"+s.Name+"/"+user)}
+	resources := []string{s.userARN(user)}
 	if database != "" {
-		resources = append(resources, s.arn("redshift", "dbname:"+s.Name+"/"+database))
+		resources = append(resources, s.databaseARN(database))
 	}
 	if err := s.Auth.AuthorizeWith(ctx, "redshift:GetClusterCredentials", resources, nil); err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func (s *Service) getClusterCredentialsWithIAM(ctx context.Context, form url.Val
 	if database == "" {
 		database = "*"
 	}
-	if err := s.Auth.AuthorizeWith(ctx, "redshift:GetClusterCredentialsWithIAM", []string{s.arn("redshift", "dbname:"+s.Name+"/"+database)}, nil); err != nil {
+	if err := s.Auth.AuthorizeWith(ctx, "redshift:GetClusterCredentialsWithIAM", []string{s.databaseARN(database)}, nil); err != nil {
 		return nil, err
 	}
 	if err := s.Warehouse.EnsureUser(ctx, who.user); err != nil {

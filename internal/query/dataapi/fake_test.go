@@ -30,6 +30,7 @@ type fake struct {
 	log       []string          // "user@database pid: statement"
 	open      int
 	lastPID   int64
+	broken    error         // when not nil, what Authenticate fails with
 	connected chan struct{} // when not nil, Connect waits for it
 }
 
@@ -69,6 +70,9 @@ func (f *fake) SetLogin(_ context.Context, name, user, password string, _ time.T
 func (f *fake) Authenticate(_ context.Context, user, password string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.broken != nil {
+		return f.broken
+	}
 	if f.users[user] != password {
 		return &dataapi.SQLError{SQLState: "28000", Message: "no"}
 	}

@@ -3,6 +3,7 @@ package dataapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 
@@ -57,6 +58,16 @@ func (s *Service) workgroupARN() string {
 
 func (s *Service) clusterARN() string { return s.arn("redshift", "cluster:"+s.Name) }
 
+// userARN and databaseARN name what a request connects as and to. The warehouse knows names without regard to case; were they asked for as a
+// request writes them, a policy that names "admin" would not hold for "ADMIN".
+func (s *Service) userARN(name string) string {
+	return s.arn("redshift", "dbuser:"+s.Name+"/"+strings.ToLower(name))
+}
+
+func (s *Service) databaseARN(name string) string {
+	return s.arn("redshift", "dbname:"+s.Name+"/"+strings.ToLower(name))
+}
+
 var (
 	workgroupName = regexp.MustCompile(`^([a-z0-9-]{3,63}|arn:(aws(-[a-z]+)*):redshift-serverless:[a-z]{2}(-gov|(-iso[a-z]?))?-[a-z]+-\d:\d{12}:workgroup/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
 	clusterName   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
@@ -107,9 +118,9 @@ func (s *Service) connect(ctx context.Context, action string, who caller, c conn
 		return t, validation("DbUser can't be specified with WorkgroupName: the database user is the one of the caller's IAM identity, %s.", who.user)
 	case c.DbUser != "":
 		t.User, t.DbUser = c.DbUser, c.DbUser
-		action, resources = "redshift:GetClusterCredentials", []string{s.arn("redshift", "dbuser:"+s.Name+"/"+c.DbUser), s.arn("redshift", "dbname:"+s.Name+"/"+c.Database)}
+		action, resources = "redshift:GetClusterCredentials", []string{s.userARN(c.DbUser), s.databaseARN(c.Database)}
 	case c.ClusterIdentifier != "":
-		action, resources = "redshift:GetClusterCredentialsWithIAM", []string{s.arn("redshift", "dbname:"+s.Name+"/"+c.Database)}
+		action, resources = "redshift:GetClusterCredentialsWithIAM", []string{s.databaseARN(c.Database)}
 	}
 	if err := s.Auth.AuthorizeWith(ctx, action, resources, nil); err != nil {
 		return t, err
@@ -146,10 +157,11 @@ func (s *Service) secretUser(ctx context.Context, c connectTo) (string, error) {
 	if c.ClusterIdentifier != "" && login.DBClusterIdentifier != "" && login.DBClusterIdentifier != c.ClusterIdentifier {
 		return "", validation("The cluster identifier of the secret is %s, not %s.", login.DBClusterIdentifier, c.ClusterIdentifier)
 	}
-	if err := s.Warehouse.Authenticate(ctx, login.Username, login.Password); err != nil {
+	err = s.Warehouse.Authenticate(ctx, login.Username, login.Password)
+	if _, refused := errors.AsType[*SQLError](err); refused {
 		return "", validation("password authentication failed for user \"%s\"", login.Username)
 	}
-	return login.Username, nil
+	return login.Username, err
 }
 
 // owned returns a statement of the caller's own, with the number of the part that the id names, for an operation that it may use.

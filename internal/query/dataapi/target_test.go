@@ -1,11 +1,13 @@
 package dataapi_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/redshift"
 	sdk "github.com/aws/aws-sdk-go-v2/service/redshiftdata"
 	"github.com/aws/aws-sdk-go-v2/service/redshiftserverless"
 	"github.com/stretchr/testify/require"
@@ -175,4 +177,41 @@ func TestCredentialsAreThoseOfTheIdentitysUser(t *testing.T) {
 	require.Greater(t, again.Expiration.Sub(*first.Expiration).Minutes(), 40.0)
 	_, err = api.GetCredentials(t.Context(), &redshiftserverless.GetCredentialsInput{WorkgroupName: aws.String("default"), DurationSeconds: aws.Int32(60)})
 	requireCode(t, err, "ValidationException", "durationSeconds")
+}
+
+// The warehouse tells names apart without regard to case; so must what is asked for.
+func TestADenialOfADatabaseUserHoldsHoweverTheNameIsWritten(t *testing.T) {
+	careful := sts.Role{Name: "careful", Trust: trusted, Policies: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny",
+		"Action":"redshift:GetClusterCredentials*","Resource":["arn:aws:redshift:eu-central-1:123456789012:dbuser:default/admin","arn:aws:redshift:eu-central-1:123456789012:dbname:default/private"]}]}`}}
+	h := newHouse(t, careful)
+	session := h.assumed("careful", "s1")
+	cluster := aws.String("default")
+	for _, name := range []string{"admin", "ADMIN", "Admin"} {
+		in := statement("SELECT 1")
+		in.WorkgroupName, in.ClusterIdentifier, in.DbUser = nil, cluster, &name
+		_, err := sdk.NewFromConfig(session).ExecuteStatement(t.Context(), in)
+		requireCode(t, err, "AccessDeniedException", "explicit deny")
+		_, err = redshift.NewFromConfig(session).GetClusterCredentials(t.Context(), &redshift.GetClusterCredentialsInput{ClusterIdentifier: cluster, DbUser: &name})
+		requireCode(t, err, "AccessDenied", "explicit deny")
+	}
+	for _, name := range []string{"private", "Private"} {
+		in := statement("SELECT 1")
+		in.WorkgroupName, in.ClusterIdentifier, in.Database = nil, cluster, &name
+		_, err := sdk.NewFromConfig(session).ExecuteStatement(t.Context(), in)
+		requireCode(t, err, "AccessDeniedException", "explicit deny")
+		_, err = redshift.NewFromConfig(session).GetClusterCredentialsWithIAM(t.Context(), &redshift.GetClusterCredentialsWithIAMInput{ClusterIdentifier: cluster, DbName: &name})
+		requireCode(t, err, "AccessDenied", "explicit deny")
+		_, err = redshift.NewFromConfig(session).GetClusterCredentials(t.Context(), &redshift.GetClusterCredentialsInput{ClusterIdentifier: cluster, DbUser: aws.String("bob"), DbName: &name})
+		requireCode(t, err, "AccessDenied", "explicit deny")
+	}
+}
+
+func TestAWarehouseThatFailsIsNoWrongPassword(t *testing.T) {
+	h := newHouse(t)
+	h.secrets["arn:secret"] = `{"username":"admin","password":"secret"}`
+	h.warehouse.broken = errors.New("the metadata database is away")
+	in := statement("SELECT 1")
+	in.SecretArn = aws.String("arn:secret")
+	_, err := h.as("ann").ExecuteStatement(t.Context(), in, func(o *sdk.Options) { o.RetryMaxAttempts = 1 })
+	requireCode(t, err, "InternalServerException", "its log says why")
 }

@@ -16,7 +16,7 @@ type Warehouse interface {
 	EnsureUser(ctx context.Context, name string) error
 	// SetLogin lets clients log in on the warehouse's port as a database user, by a name and a password that expire.
 	SetLogin(ctx context.Context, name, user, password string, expires time.Time) error
-	// Authenticate returns an error unless the database user has the password.
+	// Authenticate returns an error unless the database user has the password; a *SQLError says that it has another one.
 	Authenticate(ctx context.Context, user, password string) error
 	// Connect opens a connection of a database user to a database.
 	Connect(ctx context.Context, user, database string) (Connection, error)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func (w apiWarehouse) SetLogin(ctx context.Context, name, user, password string,
 // Authenticate implements dataapi.Warehouse.
 func (w apiWarehouse) Authenticate(ctx context.Context, user, password string) error {
 	secret, err := w.engine.password(ctx, user)
-	if err == nil && secret == pgwire.HashPassword(user, password) {
+	if err == nil && subtle.ConstantTimeCompare([]byte(secret), []byte(pgwire.HashPassword(user, password))) == 1 {
 		return nil
 	}
 	if err == nil || errors.Is(err, pgwire.ErrNoUser) {
