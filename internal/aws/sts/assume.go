@@ -120,7 +120,9 @@ func (a *Authority) assumeRole(c *Caller, in *assumption) (*assumed, error) {
 			UserID: r.id + ":" + in.sessionName, Account: r.account, role: r, policies: r.policies, session: in.policy,
 		},
 	}
-	a.keep(s, now)
+	if !a.keep(s, now) {
+		return nil, &Error{"Throttling", "Rate exceeded", 400}
+	}
 	return s, nil
 }
 
@@ -145,18 +147,34 @@ func (c *Caller) mayAssume(r *role, in *assumption) bool {
 // owner learns that it has expired.
 const sweepEvery = time.Hour
 
-func (a *Authority) keep(s *assumed, now time.Time) {
+// maxSessions bounds the memory that sessions take: about a kilobyte each. AWS bounds the rate of AssumeRole.
+const maxSessions = 50_000
+
+// keep makes a session known, and reports false if there is no room for it. Where there is little, sessions go as soon as they have ended.
+func (a *Authority) keep(s *assumed, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now.Sub(a.swept) > sweepEvery {
-		for id, old := range a.sessions {
-			if now.Sub(old.key.Expires) > sweepEvery {
-				delete(a.sessions, id)
-			}
-		}
+		a.forget(now.Add(-sweepEvery))
 		a.swept = now
 	}
+	if len(a.sessions) >= maxSessions {
+		a.forget(now)
+	}
+	if len(a.sessions) >= maxSessions {
+		return false
+	}
 	a.sessions[s.accessKeyID] = &session{s.key, s.caller}
+	return true
+}
+
+// forget removes the sessions that ended before an instant. a.mu is held.
+func (a *Authority) forget(before time.Time) {
+	for id, old := range a.sessions {
+		if old.key.Expires.Before(before) {
+			delete(a.sessions, id)
+		}
+	}
 }
 
 func randomText(n int) string {

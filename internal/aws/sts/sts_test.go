@@ -335,10 +335,12 @@ func TestWrongAccountsAreRefusedWithTheirReason(t *testing.T) {
 		return []sts.Account{a}
 	}
 	for reason, accounts := range map[string][]sts.Account{
-		"12 digits":          account(func(a *sts.Account) { a.ID = "1" }),
-		"user a b":           account(func(a *sts.Account) { a.Users[0].Name = "a b" }),
-		"a secret":           account(func(a *sts.Account) { a.Users[0].AccessKeys[0].Secret = "" }),
-		"another user's":     account(func(a *sts.Account) { a.Users = append(a.Users, sts.User{Name: "y", AccessKeys: a.Users[0].AccessKeys}) }),
+		"12 digits": account(func(a *sts.Account) { a.ID = "1" }),
+		"user a b":  account(func(a *sts.Account) { a.Users[0].Name = "a b" }),
+		"a secret":  account(func(a *sts.Account) { a.Users[0].AccessKeys[0].Secret = "" }),
+		"another user's": account(func(a *sts.Account) {
+			a.Users = append(a.Users, sts.User{Name: "y", AccessKeys: a.Users[0].AccessKeys})
+		}),
 		"policy document":    account(func(a *sts.Account) { a.Users[0].Policies = []string{"{"} }),
 		"needs a Principal":  account(func(a *sts.Account) { a.Roles[0].Trust = `{"Statement":{"Effect":"Allow","Action":"*"}}` }),
 		"from an hour to 12": account(func(a *sts.Account) { a.Roles[0].MaxSessionDuration = time.Minute }),
