@@ -141,7 +141,10 @@ func (s *Service) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			// Under the lock that a new statement begins under, so that none begins once the wait has.
+			s.mu.Lock()
 			s.stop(errShutdown)
+			s.mu.Unlock()
 			s.running.Wait()
 			return s.closeSessions(func(*session) bool { return true })
 		case <-idle.C:
