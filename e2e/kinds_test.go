@@ -69,6 +69,13 @@ func TestEveryKindOfPipelineUnderTraffic(t *testing.T) {
 	s.MustRun("pipeline", "run", "raw")
 	s.AwaitPublished(p.ID)
 	awaitAttached(s, p.ID)
+	all, err := s.API().Pipelines(s.Context(), p.ID)
+	require.NoError(t, err)
+	for _, x := range all {
+		if x.UseGlue {
+			require.EqualValues(t, 1, x.Attachment.Rows, x.Name)
+		}
+	}
 	report := s.RequireExact("shop")
 	require.Len(t, report.Pipelines, 6, "with the identity mappings that people bring along")
 	var columns int

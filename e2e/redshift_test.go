@@ -25,6 +25,7 @@ import (
 
 	"github.com/refract-io/refract/e2e/harness"
 	"github.com/refract-io/refract/internal/control"
+	"github.com/refract-io/refract/internal/export/pipeline"
 )
 
 // redshiftIdentities are Mixpanel's account with its export user, and a customer's with the roles of the published pages, their documents as
@@ -100,6 +101,9 @@ func TestRedshiftSpectrum(t *testing.T) {
 	require.Equal(t, [][]string{{"t"}}, s.Rows(`SELECT HAS_DATABASE_PRIVILEGE('IAMR:redshift-role', 'dev', 'CREATE')`))
 	retry()
 	s.AwaitPublished(p.ID)
+	s.Await("the pipeline tells what the warehouse saw", func() bool { return shown().Attachment != nil })
+	seen := shown().Attachment
+	require.Equal(t, pipeline.Attachment{Schema: "mp_json_export", User: "IAMR:redshift-role", Tables: 1, Table: "mp_master_event", Rows: 1, At: seen.At}, *seen)
 	require.Equal(t, [][]string{{"mp_json_export", "mixpanel"}}, s.Rows(`SELECT schemaname, databasename FROM svv_external_schemas`))
 
 	ann := redshiftdata.NewFromConfig(awsClient(s, "AKIAANN0000000000000", "anns-secret"))

@@ -154,6 +154,8 @@ func printPipeline(w io.Writer, x *control.Pipeline) {
 	}
 	line("state", "%s, published up to position %d of %d", x.State, x.Published, x.Target)
 	switch {
+	case x.Attachment != nil:
+		line("warehouse", "%s", attachment(x.Attachment))
 	case x.Attached:
 		line("warehouse", "attached")
 	case x.AttachError != "":
@@ -162,6 +164,15 @@ func printPipeline(w io.Writer, x *control.Pipeline) {
 	if x.Warning != "" {
 		line("warning", "%s", x.Warning)
 	}
+}
+
+// attachment says what the warehouse saw, and as whom.
+func attachment(a *pipeline.Attachment) string {
+	read := "none read"
+	if a.Table != "" {
+		read = fmt.Sprintf("rows seen in %s: %d", a.Table, a.Rows)
+	}
+	return fmt.Sprintf("attached as %s by %s at %s, tables: %d, %s", a.Schema, a.User, a.At.UTC().Format(time.DateTime), a.Tables, read)
 }
 
 // printRuns prints runs as a table, and below it why those did not succeed that did not.

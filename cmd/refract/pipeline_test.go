@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/control"
+	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
 )
 
@@ -117,4 +118,12 @@ state      active, published up to position 3 of 5
 warehouse  not attached: no right
 warning    slow
 `, b.String())
+	for want, a := range map[string]pipeline.Attachment{
+		"warehouse  attached as mp_json_export by IAMR:reader at 2026-08-03 07:31:05, tables: 3, rows seen in mp_master_event: 1\n": {Schema: "mp_json_export", User: "IAMR:reader", Tables: 3, Table: "mp_master_event", Rows: 1, At: time.Date(2026, 8, 3, 7, 31, 5, 0, time.UTC)},
+		"warehouse  attached as s by refract at 1970-01-01 00:00:00, tables: 0, none read\n":                                        {Schema: "s", User: "refract", At: time.Unix(0, 0)},
+	} {
+		b.Reset()
+		printPipeline(&b, &control.Pipeline{Type: "aws", Source: "events", Attached: true, Attachment: &a})
+		require.Contains(t, b.String(), want)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/export/pipeline/pipelineapi"
 )
 
@@ -48,7 +49,9 @@ type Pipeline struct {
 	Next              time.Time `json:"next_run"`
 	Attached          bool      `json:"attached"`
 	AttachError       string    `json:"attach_error"`
-	Warning           string    `json:"warning"`
+	// Attachment is what the warehouse saw when it was attached; nil without one.
+	Attachment *pipeline.Attachment `json:"attachment"`
+	Warning    string               `json:"warning"`
 
 	whole json.RawMessage
 }

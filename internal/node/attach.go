@@ -3,8 +3,10 @@ package node
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/redshiftdata"
@@ -31,22 +33,22 @@ type attacher struct {
 func (n *Node) newAttacher() attacher { return attacher{n.engine, n.destinations, n.log} }
 
 // Attach implements pipeline.Attacher.
-func (a attacher) Attach(ctx context.Context, d *pipeline.Definition, database string) error {
+func (a attacher) Attach(ctx context.Context, d *pipeline.Definition, database string) (*pipeline.Attachment, error) {
 	switch {
 	case d.Redshift.Named():
 		return a.redshift(ctx, d, database)
 	case a.engine == nil || !d.Glue.Embedded():
-		return nil
+		return nil, nil
 	}
-	return a.embedded(ctx, database)
+	return a.embedded(ctx, d, database)
 }
 
 // embedded attaches the database in this process. The schema of the first catalog database is called as Mixpanel calls it; further
 // databases, which belong to other projects, get the database's name behind it.
-func (a attacher) embedded(ctx context.Context, database string) error {
+func (a attacher) embedded(ctx context.Context, d *pipeline.Definition, database string) (*pipeline.Attachment, error) {
 	schemas, err := a.engine.Schemas(ctx, sqlDatabase)
 	if err != nil {
-		return fmt.Errorf("listing external schemas: %w", err)
+		return nil, fmt.Errorf("listing external schemas: %w", err)
 	}
 	name := externalSchema
 	for _, s := range schemas {
@@ -54,36 +56,88 @@ func (a attacher) embedded(ctx context.Context, database string) error {
 			name = externalSchema + "_" + strings.ToLower(database)
 		}
 	}
-	return a.engine.AttachSchema(ctx, sqlDatabase, name, database)
+	if err := a.engine.AttachSchema(ctx, sqlDatabase, name, database); err != nil {
+		return nil, err
+	}
+	return a.read(ctx, name, namedTable(d))
+}
+
+// read looks at an external schema of the embedded warehouse as its readers do: at its tables, and at a row of the one named or, if it has none of
+// the name, of the first. A schema without tables is no failure here, where nothing but the catalog decides what it shows.
+func (a attacher) read(ctx context.Context, schema, table string) (_ *pipeline.Attachment, err error) {
+	session, err := a.engine.Session(ctx, sqlAdmin, sqlDatabase)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to look at the external schema %s: %w", schema, err)
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	tables, err := firstColumn(ctx, session, "SELECT tablename FROM svv_external_tables WHERE schemaname = $1 ORDER BY 1", &schema)
+	if err != nil {
+		return nil, fmt.Errorf("listing the tables of the external schema %s: %w", schema, err)
+	}
+	seen := &pipeline.Attachment{Schema: schema, User: sqlAdmin, Tables: len(tables)}
+	if len(tables) == 0 {
+		return seen, nil
+	}
+	seen.Table = tables[max(0, slices.IndexFunc(tables, func(name string) bool { return strings.EqualFold(name, table) }))]
+	rows, err := firstColumn(ctx, session, "SELECT 1 FROM "+warehouse.Identifier(schema)+"."+warehouse.Identifier(seen.Table)+" LIMIT 1")
+	if err != nil {
+		return nil, fmt.Errorf("reading the external table %s.%s: %w", schema, seen.Table, err)
+	}
+	seen.Rows = int64(len(rows))
+	return seen, nil
+}
+
+// firstColumn returns the texts of a query's first column, which has no NULLs.
+func firstColumn(ctx context.Context, session *engine.Session, sql string, parameters ...*string) (texts []string, err error) {
+	result, err := session.Execute(ctx, sql, parameters...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, result.Close()) }()
+	for {
+		chunk, err := result.Next(ctx)
+		if err != nil || chunk == nil {
+			return texts, err
+		}
+		for i := range chunk.Len() {
+			texts = append(texts, string(chunk.AppendText(nil, 0, i)))
+		}
+	}
+}
+
+// namedTable is the catalog table of a definition, or the first of them; empty if its events name them.
+func namedTable(d *pipeline.Definition) string {
+	if table := catalogTables(d)[0]; !strings.Contains(table, "*") {
+		return table
+	}
+	return ""
 }
 
 // redshift attaches the database to the warehouse that the pipeline names. The role that the exporter assumes is also the one that Redshift
 // reads with, as on Mixpanel's page.
-func (a attacher) redshift(ctx context.Context, d *pipeline.Definition, database string) error {
+func (a attacher) redshift(ctx context.Context, d *pipeline.Definition, database string) (*pipeline.Attachment, error) {
 	r := &d.Redshift
 	catalogRegion := cmp.Or(d.Glue.Region, d.S3.Region)
 	role, err := a.destinations.role(ctx, d, r.Role, cmp.Or(r.Region, catalogRegion))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cfg, err := a.destinations.roles.Config(ctx, role)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	client := warehouse.New(redshiftdata.NewFromConfig(cfg), warehouse.Target{
 		Workgroup: r.Workgroup, Cluster: r.Cluster, Database: r.Database, DBUser: r.DBUser, SecretARN: r.SecretARN,
 	})
 	schema := warehouse.Schema{
 		Name: cmp.Or(r.Schema, externalSchema), Database: database, Region: cmp.Or(catalogRegion, cfg.Region), Role: r.Role, GrantUsage: r.GrantUsage,
-	}
-	if tables := catalogTables(d); !strings.Contains(tables[0], "*") {
-		schema.Table = tables[0]
+		Table: namedTable(d),
 	}
 	got, err := client.Attach(ctx, schema)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.log.Info("the warehouse reads the catalog", "pipeline", d.Name, "warehouse", r.Workgroup+r.Cluster, "schema", schema.Name,
 		"created", got.Created, "tables", got.Tables, "table", got.Table, "rows_seen", got.Rows)
-	return nil
+	return &pipeline.Attachment{Schema: schema.Name, User: got.User, Tables: got.Tables, Table: got.Table, Rows: got.Rows}, nil
 }

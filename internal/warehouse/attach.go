@@ -26,6 +26,8 @@ type Schema struct {
 
 // Attachment is what was found and done.
 type Attachment struct {
+	// User is the database user of the connection, as the warehouse calls it.
+	User string
 	// Created is false if the schema was there already.
 	Created bool
 	// Tables is how many tables the role sees in the schema.
@@ -62,6 +64,7 @@ func (c *Client) Attach(ctx context.Context, s Schema) (*Attachment, error) {
 	if err := s.compare(found); err != nil {
 		return nil, err
 	}
+	out.User = found.user
 	for _, user := range s.GrantUsage {
 		if _, err := c.run(ctx, "GRANT USAGE ON SCHEMA "+Identifier(s.Name)+" TO "+Identifier(user)); err != nil {
 			return nil, c.classed(ctx, "granting usage of the external schema to", user, &s, err)
@@ -96,14 +99,14 @@ func (c *Client) prove(ctx context.Context, s *Schema, out *Attachment) error {
 	return nil
 }
 
-// existing is a schema as svv_external_schemas has it.
+// existing is a schema as svv_external_schemas has it, and the user who asked.
 type existing struct {
-	database, role, region string
+	database, role, region, user string
 }
 
 // schema returns the schema of the name, or nil. The view shows all of them to everybody.
 func (c *Client) schema(ctx context.Context, name string) (*existing, error) {
-	rows, err := c.query(ctx, "SELECT databasename, esoptions FROM svv_external_schemas WHERE schemaname = :schema", "schema", strings.ToLower(name))
+	rows, err := c.query(ctx, "SELECT databasename, esoptions, current_user::varchar FROM svv_external_schemas WHERE schemaname = :schema", "schema", strings.ToLower(name))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -114,7 +117,7 @@ func (c *Client) schema(ctx context.Context, name string) (*existing, error) {
 	if err := json.Unmarshal([]byte(rows[0][1]), &options); err != nil {
 		return nil, fault.New(fault.Bug, "reading the options of the external schema", name, fmt.Errorf("%q: %w", rows[0][1], err), "")
 	}
-	return &existing{strings.TrimSpace(rows[0][0]), options.Role, options.Region}, nil
+	return &existing{strings.TrimSpace(rows[0][0]), options.Role, options.Region, rows[0][2]}, nil
 }
 
 // compare refuses a schema that is another one: IF NOT EXISTS leaves it as it is. Redshift may leave a region out that is its own.

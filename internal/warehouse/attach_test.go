@@ -227,7 +227,7 @@ func TestTheFirstAttachmentNeedsTheAdministrator(t *testing.T) {
 	require.NoError(t, w.engine.EnsureUser(t.Context(), "IAM:ann"))
 	got, err := attach("exporter")
 	require.NoError(t, err)
-	require.Equal(t, &warehouse.Attachment{Tables: 1, Table: "mp_master_event", Rows: 1}, got)
+	require.Equal(t, &warehouse.Attachment{User: "IAMR:exporter", Tables: 1, Table: "mp_master_event", Rows: 1}, got)
 	require.Equal(t, []string{"t"}, w.admin("SELECT has_schema_privilege('IAM:ann', 'mp_json_export', 'USAGE')"))
 
 	schema.Role = roleARN + "other"
@@ -244,7 +244,7 @@ func TestTheFirstAttachmentNeedsTheAdministrator(t *testing.T) {
 		got, err := attach(role)
 		if hint == "" {
 			require.NoError(t, err, "a table that is not listed can be read")
-			require.Equal(t, &warehouse.Attachment{Created: true, Table: "mp_master_event", Rows: 1}, got)
+			require.Equal(t, &warehouse.Attachment{User: "IAMR:" + role, Created: true, Table: "mp_master_event", Rows: 1}, got)
 			continue
 		}
 		require.Equal(t, fault.Setup, fault.ClassOf(err), err)

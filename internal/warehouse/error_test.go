@@ -67,7 +67,7 @@ const (
 // attached is a script in which everything is there.
 func attached() *script {
 	return &script{status: types.StatusStringFinished, failed: map[string]string{}, rows: map[string][][]string{
-		lookup:                {{"mp_1", `{"IAM_ROLE":"` + schema.Role + `"}`}},
+		lookup:                {{"mp_1", `{"IAM_ROLE":"` + schema.Role + `"}`, "IAMR:exporter"}},
 		listed:                {{"mp_master_event"}, {"mp_people_data"}},
 		"SELECT current_user": {{"IAMR:exporter"}},
 	}}
@@ -79,7 +79,7 @@ func TestASchemaThatIsThereIsOnlyProved(t *testing.T) {
 	api := attached()
 	got, err := client(api).Attach(t.Context(), schema)
 	require.NoError(t, err)
-	require.Equal(t, &Attachment{Tables: 2, Table: "mp_master_event", Rows: 1}, got)
+	require.Equal(t, &Attachment{User: "IAMR:exporter", Tables: 2, Table: "mp_master_event", Rows: 1}, got)
 	require.Len(t, api.sent, 3)
 	for _, sql := range api.sent {
 		require.True(t, strings.HasPrefix(sql, "SELECT "), sql)
@@ -157,7 +157,7 @@ func TestASchemaThatIsAnotherOneIsReportedWithTheCure(t *testing.T) {
 		`over a catalog in us-east-1`:                {"mp_1", `{"IAM_ROLE":"` + schema.Role + `","REGION":"us-east-1"}`},
 	} {
 		api := attached()
-		api.rows[lookup] = [][]string{row}
+		api.rows[lookup] = [][]string{append(row, "IAMR:exporter")}
 		_, err := client(api).Attach(t.Context(), schema)
 		require.Equal(t, fault.Setup, fault.ClassOf(err))
 		require.ErrorContains(t, err, text)

@@ -4,7 +4,7 @@
 // the Glue database, which Redshift reads as that same role. Every step is one statement of its own, since external objects are not part of
 // transactions, and waits for the statement's end:
 //
-//	SELECT … FROM svv_external_schemas          is there a schema, and over what?
+//	SELECT … FROM svv_external_schemas          is there a schema, and over what? who am I?
 //	CREATE EXTERNAL SCHEMA IF NOT EXISTS …      only if there is none
 //	GRANT USAGE ON SCHEMA … TO …                for each user that is to read
 //	SELECT … FROM svv_external_tables           can the role read Glue?

@@ -132,7 +132,7 @@ func TestPipelinesOfBeforeTheKindsAreMigrated(t *testing.T) {
 			'paused', 9, 11, 8000, 1, 0, 2, 'late', '', 0)`,
 		`INSERT INTO pipeline_run VALUES ('p1', 3, 1, 'failed', 5, 9, 2, 1, 2, 3, 10, 20, 1, 1, 0, 0, 0, 'setup', 'o', 'j', 'm', 'h')`,
 		`INSERT INTO pipeline_day VALUES ('p1', 20001, 10, 20, 1)`,
-		`DELETE FROM migration WHERE name = '0008_kinds.sql'`,
+		`DELETE FROM migration WHERE name IN ('0008_kinds.sql', '0011_attach.sql')`,
 	} {
 		_, err := db.Exec(ctx, statement)
 		require.NoError(t, err)

@@ -214,9 +214,11 @@ type Progress struct {
 	Marked time.Time
 	// Next is when the pipeline is looked at again.
 	Next time.Time
-	// Attached is true once the warehouse knows the catalog database; AttachError is why it does not yet.
+	// Attached is true once there is no warehouse left to tell of the catalog database; AttachError is why one does not know it yet.
 	Attached    bool
 	AttachError string
+	// Attachment is what the warehouse saw when it was told; nil before that, and where there is none to tell.
+	Attachment *Attachment
 	// Warning tells what the user should know although runs succeed; empty for nothing.
 	Warning string
 }

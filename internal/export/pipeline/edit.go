@@ -99,8 +99,9 @@ func (s *Store) edit(ctx context.Context, tx *meta.Tx, p *Pipeline, c *Change, g
 	if err == nil {
 		// Another database is attached when the tables have been published there.
 		_, err = tx.Exec(ctx, `UPDATE pipeline SET definition = ?, revision = revision + 1, attached = CASE WHEN catalog_database = ? THEN attached ELSE 0 END,
-			attach_ms = CASE WHEN catalog_database = ? THEN attach_ms ELSE 0 END, catalog_database = ? WHERE id = ?`,
-			string(after), p.Glue.Database, p.Glue.Database, p.Glue.Database, p.ID)
+			attachment = CASE WHEN catalog_database = ? THEN attachment ELSE '' END, attach_ms = CASE WHEN catalog_database = ? THEN attach_ms ELSE 0 END,
+			catalog_database = ? WHERE id = ?`,
+			string(after), p.Glue.Database, p.Glue.Database, p.Glue.Database, p.Glue.Database, p.ID)
 	}
 	if err != nil {
 		return metaFault("storing pipeline "+p.Name, err)

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -16,12 +15,6 @@ func named(name string, hours int) event.Record {
 	r := visit(epoch.Add(time.Duration(hours) * time.Hour))
 	r.Name = []byte(name)
 	return r
-}
-
-func only(names ...string) func(*event.Record) bool {
-	return func(r *event.Record) bool {
-		return strings.Contains(" "+strings.Join(names, " ")+" ", " "+string(r.Name)+" ")
-	}
 }
 
 func TestARunWhoseObjectsAreCompleteEndsAsItBegan(t *testing.T) {

@@ -140,14 +140,17 @@ func (h *house) Catalog(context.Context, *Definition) (catalog.Catalog, error) {
 }
 
 // Attach implements Attacher.
-func (h *house) Attach(_ context.Context, d *Definition, database string) error {
+func (h *house) Attach(_ context.Context, d *Definition, database string) (*Attachment, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.attached++
 	if database != d.Glue.Database {
-		return errors.New("wrong database")
+		return nil, errors.New("wrong database")
 	}
-	return h.attachErr
+	if h.attachErr != nil {
+		return nil, h.attachErr
+	}
+	return &Attachment{Schema: "mp_json_export", User: "IAMR:reader", Tables: 2, Table: "mp_master_event", Rows: 1}, nil
 }
 
 func (h *house) create(s Spec) *Pipeline {

@@ -109,8 +109,11 @@ func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
 	}
 	limited, done := context.WithTimeout(ctx, attachTimeout)
 	defer done()
-	cause := w.Attacher.Attach(limited, &p.Definition, p.Glue.Database)
+	seen, cause := w.Attacher.Attach(limited, &p.Definition, p.Glue.Database)
+	if seen != nil {
+		seen.At = w.Store.now()
+	}
 	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer recorded()
-	return w.Store.attached(record, p, cause, w.Store.now().Add(w.attachPause(p.attachTries+1, cause)))
+	return w.Store.attached(record, p, seen, cause, w.Store.now().Add(w.attachPause(p.attachTries+1, cause)))
 }

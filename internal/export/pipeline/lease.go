@@ -285,10 +285,13 @@ func (s *Store) claimAttach(ctx context.Context, p *Pipeline, until time.Time) e
 }
 
 // attached records the outcome of an attempt to attach; a failed one is repeated at next.
-func (s *Store) attached(ctx context.Context, p *Pipeline, cause error, next time.Time) error {
-	var err error
+func (s *Store) attached(ctx context.Context, p *Pipeline, seen *Attachment, cause error, next time.Time) error {
+	text, err := seen.encode()
+	if err != nil {
+		return err
+	}
 	if cause == nil {
-		_, err = s.db.Exec(ctx, `UPDATE pipeline SET attached = 1, attach_ms = 0, attach_error = '' WHERE id = ?`, p.ID)
+		_, err = s.db.Exec(ctx, `UPDATE pipeline SET attached = 1, attach_ms = 0, attach_error = '', attachment = ? WHERE id = ?`, text, p.ID)
 	} else {
 		_, err = s.db.Exec(ctx, `UPDATE pipeline SET attach_tries = attach_tries + 1, attach_ms = ?, attach_error = ? WHERE id = ?`,
 			next.UnixMilli(), cause.Error(), p.ID)

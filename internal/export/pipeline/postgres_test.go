@@ -65,6 +65,7 @@ func TestTheSameStatementsServePostgres(t *testing.T) {
 	require.Len(t, h.table("mixpanel", "mp_identity_mappings_data"), 1)
 	for _, p := range []*Pipeline{events, people} {
 		require.True(t, h.get(p).Attached)
+		require.Equal(t, "IAMR:reader", h.get(p).Attachment.User)
 		counts, err := Verify(h.ctx, h.store, h.bucket, p, true)
 		require.NoError(t, err)
 		require.Empty(t, counts.Stray)

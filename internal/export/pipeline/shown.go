@@ -91,8 +91,9 @@ func (p *Pipeline) MarshalJSON() ([]byte, error) {
 		Next        time.Time         `json:"next_run"`
 		Attached    bool              `json:"attached"`
 		AttachError string            `json:"attach_error,omitempty"`
+		Attachment  *Attachment       `json:"attachment,omitempty"`
 		Warning     string            `json:"warning,omitempty"`
-	}{p.ID, p.toJSON(), p.State, p.Created, p.Revision, p.Leader, p.Published, p.Target, p.Next, p.Attached, p.AttachError, p.Warning})
+	}{p.ID, p.toJSON(), p.State, p.Created, p.Revision, p.Leader, p.Published, p.Target, p.Next, p.Attached, p.AttachError, p.Attachment, p.Warning})
 }
 
 func dayText(d event.Day) string {

@@ -89,7 +89,7 @@ func (s *Store) List(ctx context.Context, projectID int64) ([]*Pipeline, error) 
 }
 
 const pipelineColumns = `SELECT id, definition, state, created_ms, leader_id, revision, cataloged, warning, published, target, cycle_ms, marked_ms, next_ms, attached, attach_ms,
-	attach_tries, attach_error FROM pipeline `
+	attach_tries, attach_error, attachment FROM pipeline `
 
 func onePipeline(ctx context.Context, q meta.Querier, where string, args ...any) (*Pipeline, error) {
 	all, err := queryPipelines(ctx, q, where, args...)
@@ -111,15 +111,18 @@ func queryPipelines(ctx context.Context, q meta.Querier, where string, args ...a
 	var all []*Pipeline
 	for rows.Next() {
 		var p Pipeline
-		var definition string
+		var definition, attachment string
 		var created, published, target, cycle, marked, next, attached int64
 		err := rows.Scan(&p.ID, &definition, &p.State, &created, &p.Leader, &p.Revision, &p.cataloged, &p.Warning, &published, &target, &cycle, &marked,
-			&next, &attached, &p.attachMS, &p.attachTries, &p.AttachError)
+			&next, &attached, &p.attachMS, &p.attachTries, &p.AttachError, &attachment)
 		if err != nil {
 			return nil, metaFault("reading a pipeline", err)
 		}
 		if err := json.Unmarshal([]byte(definition), &p.Spec); err != nil {
 			return nil, fmt.Errorf("reading the definition of pipeline %s: %w", p.ID, err)
+		}
+		if p.Attachment, err = decodeAttachment(attachment); err != nil {
+			return nil, fmt.Errorf("reading pipeline %s: %w", p.ID, err)
 		}
 		p.Attached = attached != 0
 		p.Created, p.Next, p.Cycle, p.Marked = fromMillis(created), fromMillis(next), fromMillis(cycle), fromMillis(marked)

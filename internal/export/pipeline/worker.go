@@ -22,9 +22,10 @@ type Destinations interface {
 }
 
 // Attacher makes a warehouse see a catalog database: the external schema mp_json_export. It is called after a pipeline's first
-// publication and again with growing pauses while it fails; it must be idempotent. Its errors do not stop exports.
+// publication and again with growing pauses while it fails; it must be idempotent. Its errors do not stop exports. What it returns says what the
+// warehouse saw; nil if there is none to tell.
 type Attacher interface {
-	Attach(ctx context.Context, d *Definition, database string) error
+	Attach(ctx context.Context, d *Definition, database string) (*Attachment, error)
 }
 
 // Config is what a worker works with. Zero fields below the line get the defaults named beside them.

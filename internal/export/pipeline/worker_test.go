@@ -326,14 +326,23 @@ func TestAttachingIsTriedUntilItSucceedsAndStopsNoExport(t *testing.T) {
 	}
 	h.once()
 	require.Equal(t, "grant CREATE on the database", h.get(p).AttachError)
+	require.Nil(t, h.get(p).Attachment)
 	h.attachErr = nil
 	h.advance(time.Hour)
 	h.once()
 	require.True(t, h.get(p).Attached)
 	require.Empty(t, h.get(p).AttachError)
+	seen := Attachment{Schema: "mp_json_export", User: "IAMR:reader", Tables: 2, Table: "mp_master_event", Rows: 1, At: h.clock}
+	require.Equal(t, &seen, h.get(p).Attachment)
 	n := h.attached
 	h.drain()
 	require.Equal(t, n, h.attached)
+
+	where, other := "true", "other"
+	require.NoError(t, h.store.Edit(h.ctx, p.ID, Change{Where: &where}))
+	require.Equal(t, &seen, h.get(p).Attachment)
+	require.NoError(t, h.store.Edit(h.ctx, p.ID, Change{GlueDatabase: &other}))
+	require.Nil(t, h.get(p).Attachment, "nobody has looked at the other database yet")
 }
 
 func TestOversizeRowsAreInTheManifestAndTheRun(t *testing.T) {

@@ -66,6 +66,15 @@ func (h *house) syncs(name string, days map[string][]string) {
 	}
 }
 
+// attached records what a warehouse saw.
+func (h *house) attached(name string, seen pipeline.Attachment) {
+	h.t.Helper()
+	text, err := json.Marshal(seen)
+	require.NoError(h.t, err)
+	_, err = h.db.Exec(context.Background(), `UPDATE pipeline SET attached = 1, attachment = ? WHERE name = ?`, string(text), name)
+	require.NoError(h.t, err)
+}
+
 // people gives a schematized pipeline of people the schema and the counts that profiles make.
 func (h *house) people(name string, profiles ...string) {
 	h.t.Helper()
@@ -129,6 +138,7 @@ func TestAnswers(t *testing.T) {
 	step("schema.json", "schema", pairs("name", "people-daily-aws-monoschema"))
 	step("edit.json", "edit", url.Values{"name": {name}, "events": {"Signed up", "Purchase"}, "glue_table_prefix": {"prod_"}})
 	step("pause.json", "pause", pairs("name", name))
+	h.attached(name, pipeline.Attachment{Schema: "mp_json_export", User: "IAMR:reader", Tables: 1, Table: "prod_mp_master_event", Rows: 1, At: time.Date(2026, 8, 2, 7, 31, 5, 0, time.UTC)})
 	step("show.json", "show", pairs("name", name))
 	step("resume.json", "resume", pairs("name", name))
 	step("run.json", "run", pairs("name", name))

@@ -1,0 +1,1 @@
+ALTER TABLE pipeline ADD COLUMN attachment TEXT NOT NULL DEFAULT '';
