@@ -62,8 +62,7 @@ func TestKill(t *testing.T) {
 		}
 	}
 	clients.Stop()
-	s.MustRun("pipeline", "run", "raw")
-	s.AwaitPublished(p.ID)
+	awaitPublished(s, p.ID)
 	awaitAttached(s, p.ID)
 	s.RequireExact("shop")
 	clients.requireAllThere(s, tables...)
@@ -72,8 +71,7 @@ func TestKill(t *testing.T) {
 
 	// What is there survives one more start.
 	s.Restart()
-	s.MustRun("pipeline", "run", "raw")
-	s.AwaitPublished(p.ID)
+	awaitPublished(s, p.ID)
 	clients.requireAllThere(s, tables...)
 }
 
