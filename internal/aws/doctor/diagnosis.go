@@ -3,14 +3,13 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/refract-io/refract/internal/aws/denial"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
 
@@ -18,21 +17,10 @@ import (
 type diagnosis struct {
 	status        Status
 	cause, remedy string
-	// denied is a missing permission: of action, if the error names one.
+	// denied is a missing permission; Denial says of what, as far as the error does.
 	denied bool
-	action string
-	// explicit names the kind of policy that denies explicitly, and elsewhere one that would have to allow too.
-	explicit, elsewhere string
-	lakeFormation       bool
+	denial.Denial
 }
-
-var (
-	deniedAction = regexp.MustCompile(`is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
-	explicitDeny = regexp.MustCompile(`with an explicit deny in an? ([a-z -]+?)(?: policy)?(?:[:.,]|$)`)
-	// IAM names the kind of policy that does not allow: that is elsewhere if it is not the role's own.
-	silentDeny  = regexp.MustCompile(`because no ([a-z -]+?)(?: policy)? allows`)
-	lakePattern = regexp.MustCompile(`Insufficient Lake Formation permission\(s\):? (?:Required )?(.*)`)
-)
 
 // diagnose reads an error. It tells apart what the user must change from what passes by itself.
 func diagnose(err error) diagnosis {
@@ -130,32 +118,13 @@ func undelivered(err error) diagnosis {
 	return diagnosis{status: Unclear, cause: "the service could not be reached: " + text, remedy: "check the network, the region and the endpoint"}
 }
 
-// diagnoseDenial reads the text of a denial. Lake Formation has its own.
+// diagnoseDenial reads the text of a denial.
 func diagnoseDenial(message string) diagnosis {
-	d := diagnosis{status: Failed, denied: true, cause: message}
-	if m := lakePattern.FindStringSubmatch(message); m != nil {
-		d.lakeFormation, d.cause = true, "Lake Formation, which decides besides IAM, denies it: "+message
-		switch {
-		case strings.HasPrefix(m[1], "on s3:"):
-			d.remedy = "grant the role a data location permission (DATA_LOCATION_ACCESS) on that path in Lake Formation; IAMAllowedPrincipals never covers it"
-		case strings.HasPrefix(m[1], "Create Table"):
-			d.remedy = "grant the role CREATE_TABLE on the database in Lake Formation, and a data location permission on the bucket's folder"
-		default:
-			permission, object, _ := strings.Cut(m[1], " on ")
-			d.remedy = fmt.Sprintf("grant the role %s on %s in Lake Formation", strings.ToUpper(permission), strings.TrimSpace(object))
-		}
-		return d
-	}
-	if m := deniedAction.FindStringSubmatch(message); m != nil {
-		d.action = m[1]
-	}
-	if m := explicitDeny.FindStringSubmatch(message); m != nil {
-		d.explicit = m[1] + " policy"
-	}
-	if m := silentDeny.FindStringSubmatch(message); m != nil && m[1] != "identity-based" {
-		d.elsewhere = m[1] + " policy"
-	}
-	if d.cause == "" {
+	d := diagnosis{Denial: denial.Read(message), status: Failed, denied: true, cause: message}
+	switch {
+	case d.LakeFormation:
+		d.cause, d.remedy = "Lake Formation, which decides besides IAM, denies it: "+message, d.Cure
+	case message == "":
 		d.cause = "AWS denies access without saying more"
 	}
 	return d

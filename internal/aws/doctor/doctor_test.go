@@ -100,7 +100,7 @@ func TestAnswersOfAWSAreExplained(t *testing.T) {
 		"uploads that can't be given up": {operation: "AbortMultipartUpload", answer: denied("s3:AbortMultipartUpload"),
 			want: want{"s3", "s3:AbortMultipartUpload", doctor.Warned, "only whoever began an upload", "add the statement", "s3:AbortMultipartUpload"}},
 		"Lake Formation without CREATE_TABLE": {operation: "CreateTable", answer: glueDenied("Insufficient Lake Formation permission(s): Required Create Table on mixpanel"),
-			want: want{"glue", "glue:CreateTable", doctor.Failed, "Lake Formation, which decides besides IAM", "grant the role CREATE_TABLE on the database in Lake Formation", ""}},
+			want: want{"glue", "glue:CreateTable", doctor.Failed, "Lake Formation, which decides besides IAM", "grant the role CREATE_TABLE on the database mixpanel in Lake Formation", ""}},
 		"Lake Formation without the data location": {operation: "CreateTable", answer: glueDenied("Insufficient Lake Formation permission(s) on s3://lake/mixpanel/7/mp_master_event"),
 			want: want{"glue", "glue:CreateTable", doctor.Failed, "Lake Formation", "DATA_LOCATION_ACCESS", ""}},
 		"Lake Formation without ALTER": {operation: "UpdateTable", answer: glueDenied("Insufficient Lake Formation permission(s): Required Alter on mp_master_event"),

@@ -86,11 +86,11 @@ func (e *examination) judge(c *Check, use grant.Use, action string, err error) {
 	if !d.denied {
 		return
 	}
-	if d.action != "" {
-		c.Name, action = d.action, d.action
+	if d.Action != "" {
+		c.Name, action = d.Action, d.Action
 	}
 	c.Role = e.role(use)
-	if d.lakeFormation {
+	if d.LakeFormation {
 		return
 	}
 	who := "the exporter's own credentials"
@@ -100,10 +100,10 @@ func (e *examination) judge(c *Check, use grant.Use, action string, err error) {
 	c.Cause = fmt.Sprintf("%s may not do %s: %s", who, action, d.cause)
 	missing, ok := e.settings.Missing(use, action)
 	switch {
-	case d.explicit != "":
-		c.Remedy = "an explicit deny wins over every allow: find it in the " + d.explicit + " and except this role from it"
-	case d.elsewhere != "":
-		c.Remedy = "the role's own policies are not enough: the " + d.elsewhere + " must allow it too"
+	case d.Explicit != "":
+		c.Remedy = "an explicit deny wins over every allow: find it in the " + d.Explicit + " and except this role from it"
+	case d.Elsewhere != "":
+		c.Remedy = "the role's own policies are not enough: the " + d.Elsewhere + " must allow it too"
 	case !ok:
 		c.Remedy = "allow the action in its policy"
 	case strings.HasPrefix(action, "kms:"):
@@ -111,7 +111,7 @@ func (e *examination) judge(c *Check, use grant.Use, action string, err error) {
 	default:
 		c.Remedy = "add the statement to its policy"
 	}
-	if ok && d.explicit == "" {
+	if ok && d.Explicit == "" {
 		c.Missing = &missing
 	}
 }

@@ -1,18 +1,19 @@
 package s3bucket
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/refract-io/refract/internal/aws/denial"
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
@@ -133,8 +134,6 @@ func (b *Bucket) classed(ctx context.Context, op operation, key string, err erro
 	return fault.New(fault.Transient, string(op), where, err, hint)
 }
 
-var deniedAction = regexp.MustCompile(`not authorized to perform: ([A-Za-z0-9-]+:[A-Za-z]+)`)
-
 // coded returns the error for one of S3's codes.
 func (b *Bucket) coded(op operation, key string, refused smithy.APIError, status int, cause error) error {
 	where := b.Location(key)
@@ -182,12 +181,10 @@ func (b *Bucket) coded(op operation, key string, refused smithy.APIError, status
 
 // deniedHint says what to allow. S3's refusals often name the action, which may be KMS's.
 func (b *Bucket) deniedHint(op operation, message string) string {
-	action, kms := op.needs(), strings.Contains(strings.ToLower(message), "kms:")
-	if m := deniedAction.FindStringSubmatch(message); m != nil {
-		action = m[1]
-	}
+	d, kms := denial.Read(message), strings.Contains(strings.ToLower(message), "kms:")
+	action := cmp.Or(d.Action, op.needs())
 	switch {
-	case strings.Contains(message, "explicit deny"):
+	case d.Explicit != "":
 		return "a policy denies " + action + " expressly: look at the bucket's, the organisation's and the VPC endpoint's policies"
 	case kms && b.options.Encryption != SSEKMS:
 		return "the bucket encrypts with KMS: allow kms:GenerateDataKey and kms:Decrypt on its key, in the role's policy and in the key's"
