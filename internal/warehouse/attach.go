@@ -75,7 +75,7 @@ func (c *Client) Attach(ctx context.Context, s Schema) (*Attachment, error) {
 
 // prove reads what readers will read.
 func (c *Client) prove(ctx context.Context, s *Schema, out *Attachment) error {
-	tables, err := c.query(ctx, "SELECT tablename FROM svv_external_tables WHERE schemaname = :schema ORDER BY 1", "schema", strings.ToLower(s.Name))
+	tables, err := c.Query(ctx, "SELECT tablename FROM svv_external_tables WHERE schemaname = :schema ORDER BY 1", "schema", strings.ToLower(s.Name))
 	if err != nil {
 		return c.classed(ctx, "listing the tables of the external schema", s.Name, s, err)
 	}
@@ -106,7 +106,7 @@ type existing struct {
 
 // schema returns the schema of the name, or nil. The view shows all of them to everybody.
 func (c *Client) schema(ctx context.Context, name string) (*existing, error) {
-	rows, err := c.query(ctx, "SELECT databasename, esoptions, current_user::varchar FROM svv_external_schemas WHERE schemaname = :schema", "schema", strings.ToLower(name))
+	rows, err := c.Query(ctx, "SELECT databasename, esoptions, current_user::varchar FROM svv_external_schemas WHERE schemaname = :schema", "schema", strings.ToLower(name))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -127,13 +127,13 @@ func (c *Client) missing(message string) string {
 // grantCreate is what an administrator must run. Asking who one is costs a statement, but the user of an identity can't be known otherwise.
 func (c *Client) grantCreate(ctx context.Context) string {
 	user := c.target.DBUser
-	if rows, err := c.query(ctx, "SELECT current_user"); err == nil && len(rows) == 1 {
+	if rows, err := c.Query(ctx, "SELECT current_user"); err == nil && len(rows) == 1 {
 		user = rows[0][0]
 	}
 	if user == "" {
-		return "let an administrator of the warehouse run GRANT CREATE ON DATABASE " + Identifier(c.target.Database) + ` TO "IAMR:<role name>"`
+		return "let an administrator of the warehouse run " + GrantCreate(c.target.Database, "IAMR:<role name>")
 	}
-	hint := "let an administrator of the warehouse run GRANT CREATE ON DATABASE " + Identifier(c.target.Database) + " TO " + Identifier(user)
+	hint := "let an administrator of the warehouse run " + GrantCreate(c.target.Database, user)
 	if strings.HasPrefix(user, "IAM") {
 		hint += "; that user came into being with this connection, so it could not be done before"
 	}

@@ -36,7 +36,7 @@ func (s *script) DescribeStatement(_ context.Context, in *redshiftdata.DescribeS
 			return &redshiftdata.DescribeStatementOutput{Id: in.Id, Status: types.StatusStringFailed, Error: &text}, nil
 		}
 	}
-	return &redshiftdata.DescribeStatementOutput{Id: in.Id, Status: s.status, ResultRows: 1}, nil
+	return &redshiftdata.DescribeStatementOutput{Id: in.Id, Status: s.status, ResultRows: 1, HasResultSet: aws.Bool(true)}, nil
 }
 
 func (s *script) GetStatementResult(_ context.Context, in *redshiftdata.GetStatementResultInput, _ ...func(*redshiftdata.Options)) (*redshiftdata.GetStatementResultOutput, error) {

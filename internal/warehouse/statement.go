@@ -10,8 +10,13 @@ import (
 // Identifier quotes a name of any characters.
 func Identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// literal quotes a text without backslashes, which Redshift takes as escapes or as themselves, as the session is set.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+// Literal quotes a text without backslashes, which Redshift takes as escapes or as themselves, as the session is set.
+func Literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// GrantCreate is what an administrator of a database runs to let a user create external schemas in it.
+func GrantCreate(database, user string) string {
+	return "GRANT CREATE ON DATABASE " + Identifier(database) + " TO " + Identifier(user)
+}
 
 // check refuses what cannot be written safely, or not at all. Names and literals of definitions can't be parameters.
 func (s *Schema) check() error {
@@ -32,9 +37,9 @@ func (s *Schema) check() error {
 
 // create is the statement that makes the schema. The Glue database is the exporter's to make, not the warehouse's.
 func (s *Schema) create() string {
-	sql := "CREATE EXTERNAL SCHEMA IF NOT EXISTS " + Identifier(s.Name) + " FROM DATA CATALOG DATABASE " + literal(s.Database)
+	sql := "CREATE EXTERNAL SCHEMA IF NOT EXISTS " + Identifier(s.Name) + " FROM DATA CATALOG DATABASE " + Literal(s.Database)
 	if s.Region != "" {
-		sql += " REGION " + literal(s.Region)
+		sql += " REGION " + Literal(s.Region)
 	}
-	return sql + " IAM_ROLE " + literal(s.Role)
+	return sql + " IAM_ROLE " + Literal(s.Role)
 }

@@ -16,8 +16,10 @@ package warehouse
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -103,8 +105,8 @@ func (e *StatementError) Error() string {
 	return text
 }
 
-// run runs a statement and waits for its end. Its parameters are values, never parts of the statement.
-func (c *Client) run(ctx context.Context, sql string, parameters ...string) (*redshiftdata.DescribeStatementOutput, error) {
+// Send sends a statement and returns its id in the Data API. Its parameters, a name and a value each, are values, never parts of the statement.
+func (c *Client) Send(ctx context.Context, sql string, parameters ...string) (id *string, err error) {
 	in := &redshiftdata.ExecuteStatementInput{
 		Sql: &sql, Database: &c.target.Database, StatementName: aws.String("refract"),
 		WorkgroupName: text(c.target.Workgroup), ClusterIdentifier: text(c.target.Cluster), DbUser: text(c.target.DBUser), SecretArn: text(c.target.SecretARN),
@@ -116,16 +118,26 @@ func (c *Client) run(ctx context.Context, sql string, parameters ...string) (*re
 	if err != nil {
 		return nil, err
 	}
+	return sent.Id, nil
+}
+
+// Wait waits until a statement has ended. One that failed is a *StatementError.
+func (c *Client) Wait(ctx context.Context, id *string) (*redshiftdata.DescribeStatementOutput, error) {
+	return c.Until(ctx, id, func(s types.StatusString) bool { return s == types.StatusStringFinished })
+}
+
+// Until is Wait for a status before the end: it looks, ever more rarely, until reached is true of it or the statement has failed.
+func (c *Client) Until(ctx context.Context, id *string, reached func(types.StatusString) bool) (*redshiftdata.DescribeStatementOutput, error) {
 	for pause := firstPause; ; pause = min(pause*3/2, lastPause) {
-		got, err := c.api.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: sent.Id})
+		got, err := c.api.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
 		if err != nil {
 			return nil, err
 		}
-		switch got.Status {
-		case types.StatusStringFinished:
+		switch {
+		case reached(got.Status):
 			return got, nil
-		case types.StatusStringFailed, types.StatusStringAborted:
-			return nil, &StatementError{aws.ToString(sent.Id), aws.ToString(got.Error), got.Status == types.StatusStringAborted}
+		case got.Status == types.StatusStringFailed, got.Status == types.StatusStringAborted:
+			return nil, &StatementError{aws.ToString(id), aws.ToString(got.Error), got.Status == types.StatusStringAborted}
 		}
 		select {
 		case <-ctx.Done():
@@ -135,14 +147,27 @@ func (c *Client) run(ctx context.Context, sql string, parameters ...string) (*re
 	}
 }
 
-// query runs a statement and returns its rows as texts, NULL as "".
-func (c *Client) query(ctx context.Context, sql string, parameters ...string) ([][]string, error) {
-	done, err := c.run(ctx, sql, parameters...)
+// run runs a statement and waits for its end.
+func (c *Client) run(ctx context.Context, sql string, parameters ...string) (*redshiftdata.DescribeStatementOutput, error) {
+	id, err := c.Send(ctx, sql, parameters...)
 	if err != nil {
 		return nil, err
 	}
+	return c.Wait(ctx, id)
+}
+
+// Query runs a statement and returns its rows as texts; NULL is "NULL". A statement without a result has none.
+func (c *Client) Query(ctx context.Context, sql string, parameters ...string) ([][]string, error) {
+	id, err := c.Send(ctx, sql, parameters...)
+	if err != nil {
+		return nil, err
+	}
+	done, err := c.Wait(ctx, id)
+	if err != nil || !aws.ToBool(done.HasResultSet) {
+		return nil, err
+	}
 	var out [][]string
-	pages := redshiftdata.NewGetStatementResultPaginator(c.api, &redshiftdata.GetStatementResultInput{Id: done.Id})
+	pages := redshiftdata.NewGetStatementResultPaginator(c.api, &redshiftdata.GetStatementResultInput{Id: id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -151,14 +176,28 @@ func (c *Client) query(ctx context.Context, sql string, parameters ...string) ([
 		for _, record := range page.Records {
 			row := make([]string, len(record))
 			for i, field := range record {
-				if s, ok := field.(*types.FieldMemberStringValue); ok {
-					row[i] = s.Value
-				}
+				row[i] = cell(field)
 			}
 			out = append(out, row)
 		}
 	}
 	return out, nil
+}
+
+func cell(f types.Field) string {
+	switch f := f.(type) {
+	case *types.FieldMemberStringValue:
+		return f.Value
+	case *types.FieldMemberLongValue:
+		return strconv.FormatInt(f.Value, 10)
+	case *types.FieldMemberDoubleValue:
+		return strconv.FormatFloat(f.Value, 'g', -1, 64)
+	case *types.FieldMemberBooleanValue:
+		return strconv.FormatBool(f.Value)
+	case *types.FieldMemberBlobValue:
+		return hex.EncodeToString(f.Value)
+	}
+	return "NULL"
 }
 
 // text is a member of a request that is left out when it is empty.

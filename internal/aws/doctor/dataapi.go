@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/redshiftdata/types"
 
 	"github.com/refract-io/refract/internal/aws/grant"
+	"github.com/refract-io/refract/internal/warehouse"
 )
 
 // protocol asks what the documents leave open about the Data API itself. None of it matters to the exporter, which avoids all of it.
@@ -47,27 +48,15 @@ func (w *redshift) protocol(ctx context.Context) {
 
 // pickedAfter measures how long a statement waits until a warehouse that is awake begins it.
 func (w *redshift) pickedAfter(ctx context.Context) (string, error) {
-	id, err := w.execute(ctx, "SELECT 1")
+	id, err := w.client.Send(ctx, "SELECT 1")
 	if err != nil {
 		return "", err
 	}
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, patience*w.Timeout)
-	defer cancel()
-	for {
-		d, err := w.client.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
-		if err != nil {
-			return "", err
-		}
-		if d.Status != types.StatusStringSubmitted {
-			return fmt.Sprintf("%d ms, as far as a look each %d ms can tell", time.Since(began).Milliseconds(), w.Poll.Milliseconds()), nil
-		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(w.Poll):
-		}
-	}
+	took, err := w.patiently(ctx, func(ctx context.Context) error {
+		_, err := w.client.Until(ctx, id, func(s types.StatusString) bool { return s != types.StatusStringSubmitted })
+		return err
+	})
+	return fmt.Sprintf("%d ms, as far as looks from time to time can tell", took.Milliseconds()), err
 }
 
 // createElsewhere creates an external schema on a Glue database that nobody has, and drops it.
@@ -89,23 +78,21 @@ func (w *redshift) batch(ctx context.Context, sql string) error {
 			*field = aws.String(value)
 		}
 	}
-	out, err := w.client.BatchExecuteStatement(ctx, in)
+	out, err := w.api.BatchExecuteStatement(ctx, in)
 	if err != nil {
 		return err
 	}
-	_, _, err = w.wait(ctx, out.Id)
+	_, err = w.wait(ctx, out.Id)
 	return err
 }
 
 // withUser runs a statement of a workgroup with a database user, which a workgroup's documents do not know.
 func (w *redshift) withUser(ctx context.Context) error {
 	r := w.settings.Redshift
-	out, err := w.client.ExecuteStatement(ctx, &redshiftdata.ExecuteStatementInput{
-		Sql: aws.String("SELECT 1"), Database: &r.Database, WorkgroupName: &r.Workgroup, DbUser: aws.String("refract_doctor"),
-	})
-	if err != nil {
+	client := warehouse.New(w.api, warehouse.Target{Workgroup: r.Workgroup, Database: r.Database, DBUser: "refract_doctor"})
+	_, err := w.patiently(ctx, func(ctx context.Context) error {
+		_, err := client.Query(ctx, "SELECT 1")
 		return err
-	}
-	_, _, err = w.wait(ctx, out.Id)
+	})
 	return err
 }

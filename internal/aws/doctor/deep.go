@@ -102,9 +102,9 @@ func (e *examination) asking(ctx context.Context) (*asking, error) {
 func (w *redshift) create(schema, database string) string {
 	from := "default"
 	if role := w.settings.Redshift.Role; role != "" {
-		from = literal(role)
+		from = warehouse.Literal(role)
 	}
-	return fmt.Sprintf("CREATE EXTERNAL SCHEMA %s FROM DATA CATALOG DATABASE %s REGION %s IAM_ROLE %s", warehouse.Identifier(schema), literal(database), literal(w.settings.Glue.Region), from)
+	return fmt.Sprintf("CREATE EXTERNAL SCHEMA %s FROM DATA CATALOG DATABASE %s REGION %s IAM_ROLE %s", warehouse.Identifier(schema), warehouse.Literal(database), warehouse.Literal(w.settings.Glue.Region), from)
 }
 
 func (w *redshift) drop(ctx context.Context, schema string) error {

@@ -86,8 +86,6 @@ type Doctor struct {
 	Deep bool
 	// Timeout bounds a call; 0 is 20 seconds. A statement of the warehouse, which may have to wake up, has six times as long.
 	Timeout time.Duration
-	// Poll is the pause between two looks at a statement; 0 is half a second.
-	Poll time.Duration
 }
 
 // New returns a doctor that assumes the settings' roles as the exporter does: with the same external ID and the pipeline's session name.
@@ -119,9 +117,6 @@ func (d *Doctor) Run(ctx context.Context, s *grant.Settings) *Report {
 	copied := *d
 	if copied.Timeout <= 0 {
 		copied.Timeout = 20 * time.Second
-	}
-	if copied.Poll <= 0 {
-		copied.Poll = 500 * time.Millisecond
 	}
 	if copied.Session == "" {
 		copied.Session = "refract-doctor"

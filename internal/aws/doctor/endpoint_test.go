@@ -146,7 +146,6 @@ func (r *result) AppendText(dst []byte, column, row int) []byte {
 
 func (c *cloud) examine(t *testing.T, s *grant.Settings) *doctor.Report {
 	d := doctor.New(c.roles, s, false)
-	d.Poll = 5 * time.Millisecond
 	return d.Run(t.Context(), s)
 }
 

@@ -50,7 +50,7 @@ func newFake(t *testing.T) (*fakeAWS, *doctor.Doctor) {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, &doctor.Doctor{
-		Poll: time.Millisecond, Timeout: 5 * time.Second,
+		Timeout: 5 * time.Second,
 		Config: func(_ context.Context, _, region string) (aws.Config, error) {
 			return aws.Config{Region: region, BaseEndpoint: &server.URL, Retryer: func() aws.Retryer { return aws.NopRetryer{} }, Credentials: aws.CredentialsProviderFunc(
 				func(context.Context) (aws.Credentials, error) {

@@ -8,24 +8,19 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/redshiftdata"
-	"github.com/aws/aws-sdk-go-v2/service/redshiftdata/types"
 
+	"github.com/refract-io/refract/internal/aws/denial"
 	"github.com/refract-io/refract/internal/aws/grant"
 	"github.com/refract-io/refract/internal/warehouse"
 )
 
-// warehouse is the Data API as the examination uses it.
+// redshift is the warehouse as the examination uses it: statements, and the Data API's calls where each is looked at by itself.
 type redshift struct {
 	*examination
-	client *redshiftdata.Client
+	api    *redshiftdata.Client
+	client *warehouse.Client
 }
-
-// statementError is what went wrong in the warehouse; the API itself succeeds.
-type statementError struct{ text string }
-
-func (e *statementError) Error() string { return e.text }
 
 func (e *examination) warehouse(ctx context.Context) (*redshift, error) {
 	r := e.settings.Redshift
@@ -33,7 +28,10 @@ func (e *examination) warehouse(ctx context.Context) (*redshift, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &redshift{e, redshiftdata.NewFromConfig(cfg)}, nil
+	api := redshiftdata.NewFromConfig(cfg)
+	return &redshift{e, api, warehouse.New(api, warehouse.Target{
+		Workgroup: r.Workgroup, Cluster: r.Cluster, Database: r.Database, DBUser: r.DBUser, SecretARN: r.SecretARN,
+	})}, nil
 }
 
 func (e *examination) redshift(ctx context.Context) {
@@ -55,7 +53,7 @@ func (e *examination) redshift(ctx context.Context) {
 func (w *redshift) connect(ctx context.Context) bool {
 	var id *string
 	err := w.perform(ctx, grant.UseRedshift, "redshift-data:ExecuteStatement", func(ctx context.Context) (err error) {
-		id, err = w.execute(ctx, "SELECT 1")
+		id, err = w.client.Send(ctx, "SELECT 1")
 		return err
 	})
 	if err != nil {
@@ -68,11 +66,11 @@ func (w *redshift) connect(ctx context.Context) bool {
 		w.add(Check{Area: "redshift", Name: action, Status: Passed})
 	}
 	described := w.perform(ctx, grant.UseRedshift, "redshift-data:DescribeStatement", func(ctx context.Context) error {
-		_, err := w.client.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
+		_, err := w.api.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
 		return err
 	})
 	if described == nil {
-		_, took, err := w.wait(ctx, id)
+		took, err := w.wait(ctx, id)
 		if err != nil {
 			w.statement("the first statement", took, err)
 			return false
@@ -80,7 +78,7 @@ func (w *redshift) connect(ctx context.Context) bool {
 	}
 	// Without a look at the statement it may not have ended; the answer then is one about its state.
 	got := w.perform(ctx, grant.UseRedshift, "redshift-data:GetStatementResult", func(ctx context.Context) error {
-		_, err := w.client.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
+		_, err := w.api.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
 		return err
 	}, "ResourceNotFoundException", "ValidationException")
 	if described != nil || got != nil {
@@ -104,85 +102,32 @@ func (w *redshift) credentialActions() []string {
 	return []string{"redshift:GetClusterCredentialsWithIAM"}
 }
 
-func (w *redshift) execute(ctx context.Context, sql string) (*string, error) {
-	r := w.settings.Redshift
-	in := &redshiftdata.ExecuteStatementInput{Sql: &sql, Database: &r.Database, StatementName: aws.String("refract-doctor")}
-	for field, value := range map[**string]string{&in.WorkgroupName: r.Workgroup, &in.ClusterIdentifier: r.Cluster, &in.DbUser: r.DBUser, &in.SecretArn: r.SecretARN} {
-		if value != "" {
-			*field = aws.String(value)
-		}
-	}
-	out, err := w.client.ExecuteStatement(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	return out.Id, nil
-}
-
 // patience is how many times a call's time a statement has: a warehouse that sleeps must wake up first.
 const patience = 6
 
-// wait waits until the statement has ended, and returns whether it has rows, and its error.
-func (w *redshift) wait(ctx context.Context, id *string) (rows bool, took time.Duration, err error) {
-	began := time.Now()
+// patiently gives fn the time of a statement.
+func (w *redshift) patiently(ctx context.Context, fn func(context.Context) error) (took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience*w.Timeout)
 	defer cancel()
-	for {
-		d, err := w.client.DescribeStatement(ctx, &redshiftdata.DescribeStatementInput{Id: id})
-		if err != nil {
-			return false, time.Since(began), err
-		}
-		switch d.Status {
-		case types.StatusStringFinished:
-			return aws.ToBool(d.HasResultSet), time.Since(began), nil
-		case types.StatusStringFailed, types.StatusStringAborted:
-			return false, time.Since(began), &statementError{aws.ToString(d.Error)}
-		}
-		select {
-		case <-ctx.Done():
-			return false, time.Since(began), ctx.Err()
-		case <-time.After(w.Poll):
-		}
-	}
+	began := time.Now()
+	err = fn(ctx)
+	return time.Since(began), err
 }
 
-// query runs a statement and returns its first rows as text; NULL is "NULL".
-func (w *redshift) query(ctx context.Context, sql string) ([][]string, time.Duration, error) {
-	id, err := w.execute(ctx, sql)
-	if err != nil {
-		return nil, 0, err
-	}
-	has, took, err := w.wait(ctx, id)
-	if err != nil || !has {
-		return nil, took, err
-	}
-	out, err := w.client.GetStatementResult(ctx, &redshiftdata.GetStatementResultInput{Id: id})
-	if err != nil {
-		return nil, took, err
-	}
-	var rows [][]string
-	for _, record := range out.Records {
-		row := make([]string, len(record))
-		for i, field := range record {
-			row[i] = text(field)
-		}
-		rows = append(rows, row)
-	}
-	return rows, took, nil
+func (w *redshift) wait(ctx context.Context, id *string) (took time.Duration, err error) {
+	return w.patiently(ctx, func(ctx context.Context) error {
+		_, err := w.client.Wait(ctx, id)
+		return err
+	})
 }
 
-func text(f types.Field) string {
-	switch f := f.(type) {
-	case *types.FieldMemberStringValue:
-		return f.Value
-	case *types.FieldMemberLongValue:
-		return fmt.Sprint(f.Value)
-	case *types.FieldMemberDoubleValue:
-		return fmt.Sprint(f.Value)
-	case *types.FieldMemberBooleanValue:
-		return fmt.Sprint(f.Value)
-	}
-	return "NULL"
+// query runs a statement and returns its rows as texts; NULL is "NULL".
+func (w *redshift) query(ctx context.Context, sql string) (rows [][]string, took time.Duration, err error) {
+	took, err = w.patiently(ctx, func(ctx context.Context) (err error) {
+		rows, err = w.client.Query(ctx, sql)
+		return err
+	})
+	return rows, took, err
 }
 
 // single is the one value of a query's result.
@@ -207,14 +152,14 @@ func (w *redshift) user(ctx context.Context) {
 		return
 	}
 	w.add(Check{Area: "redshift", Name: name, Status: Passed, Detail: who, Milliseconds: took.Milliseconds()})
-	may, took, ok := w.single(ctx, right, fmt.Sprintf("SELECT has_database_privilege(%s, %s, 'CREATE')", literal(who), literal(w.settings.Redshift.Database)))
+	may, took, ok := w.single(ctx, right, fmt.Sprintf("SELECT has_database_privilege(%s, %s, 'CREATE')", warehouse.Literal(who), warehouse.Literal(w.settings.Redshift.Database)))
 	if !ok {
 		return
 	}
 	c := Check{Area: "redshift", Name: right, Status: Passed, Detail: who + " has it", Milliseconds: took.Milliseconds()}
 	if may != "true" && may != "t" && may != "1" {
 		c.Status, c.Detail, c.Cause = Failed, "", fmt.Sprintf("the user %s may not create schemas in the database %s", who, w.settings.Redshift.Database)
-		c.Remedy = fmt.Sprintf("as an administrator of the database run: GRANT CREATE ON DATABASE %s TO %s;", warehouse.Identifier(w.settings.Redshift.Database), warehouse.Identifier(who))
+		c.Remedy = "as an administrator of the database run: " + warehouse.GrantCreate(w.settings.Redshift.Database, who) + ";"
 	}
 	w.add(c)
 }
@@ -222,7 +167,7 @@ func (w *redshift) user(ctx context.Context) {
 // schema compares the external schema with the settings: CREATE EXTERNAL SCHEMA IF NOT EXISTS does not mend one that points elsewhere.
 func (w *redshift) schema(ctx context.Context) bool {
 	r, name := w.settings.Redshift, "external schema"
-	rows, took, err := w.query(ctx, "SELECT databasename, esoptions FROM svv_external_schemas WHERE schemaname = "+literal(r.Schema))
+	rows, took, err := w.query(ctx, "SELECT databasename, esoptions FROM svv_external_schemas WHERE schemaname = "+warehouse.Literal(r.Schema))
 	if err != nil {
 		w.statement(name, took, err)
 		return false
@@ -248,7 +193,7 @@ func (w *redshift) schema(ctx context.Context) bool {
 func (w *redshift) reading(ctx context.Context) {
 	r := w.settings.Redshift
 	const catalog, objects = "Redshift reads the catalog", "Redshift reads the objects"
-	rows, took, err := w.query(ctx, "SELECT tablename FROM svv_external_tables WHERE schemaname = "+literal(r.Schema)+" AND tablename NOT LIKE 'refract_doctor%' ORDER BY 1 LIMIT 1")
+	rows, took, err := w.query(ctx, "SELECT tablename FROM svv_external_tables WHERE schemaname = "+warehouse.Literal(r.Schema)+" AND tablename NOT LIKE 'refract_doctor%' ORDER BY 1 LIMIT 1")
 	if err != nil {
 		w.statement(catalog, took, err)
 		w.skip("redshift", objects, "no table is known")
@@ -270,38 +215,37 @@ func (w *redshift) reading(ctx context.Context) {
 // What Redshift says when its role, or the user's rights, are not enough.
 var (
 	notAssumed = regexp.MustCompile(`(?i)is not authorized to assume IAM Role (\S+)|Not authorized to get credentials of role (\S+)`)
-	notAllowed = regexp.MustCompile(`is not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
 	noS3       = regexp.MustCompile(`(?i)S3ServiceException:\s*Access ?Denied|Access Denied.*s3|Spectrum.*Access ?Denied`)
 )
 
 // statement appends a check that ends with the error of a statement.
 func (w *redshift) statement(name string, took time.Duration, err error) {
-	failed, ok := errors.AsType[*statementError](err)
+	failed, ok := errors.AsType[*warehouse.StatementError](err)
 	if !ok {
 		w.fail("redshift", name, took, err)
 		return
 	}
-	c := Check{Area: "redshift", Name: name, Status: Failed, Cause: failed.text, Milliseconds: took.Milliseconds()}
-	role := w.settings.Redshift.Role
+	c := Check{Area: "redshift", Name: name, Status: Failed, Cause: failed.Error(), Milliseconds: took.Milliseconds()}
+	role, denied := w.settings.Redshift.Role, denial.Read(failed.Message)
 	switch {
-	case notAssumed.MatchString(failed.text):
+	case notAssumed.MatchString(failed.Message):
 		c.Role, c.Remedy = role, "associate the role with the namespace or cluster, and let its trust policy name Redshift in a statement of its own"
 		for _, r := range w.settings.Roles(grant.Narrowed) {
 			if s := r.Trust.Document.Statement; r.ARN == role && len(s) > 1 {
 				c.Missing = &s[1]
 			}
 		}
-	case notAllowed.MatchString(failed.text):
-		w.missing(&c, notAllowed.FindStringSubmatch(failed.text)[1])
-	case strings.Contains(failed.text, "Lake Formation"):
+	case denied.Action != "":
+		w.missing(&c, denied.Action)
+	case denied.LakeFormation:
 		c.Role, c.Remedy = role, "grant the role DESCRIBE and SELECT on the database's tables in Lake Formation, and allow it lakeformation:GetDataAccess"
-	case strings.Contains(failed.text, "KMS"):
+	case strings.Contains(failed.Message, "KMS"):
 		w.missing(&c, "kms:Decrypt")
-	case noS3.MatchString(failed.text):
+	case noS3.MatchString(failed.Message):
 		w.missing(&c, "s3:GetObject")
-	case strings.Contains(failed.text, "permission denied for"):
+	case strings.Contains(failed.Message, "permission denied for"):
 		c.Remedy = "grant it to " + warehouse.Identifier(w.settings.User()) + " as an administrator of the database"
-	case strings.Contains(failed.text, "does not exist"):
+	case strings.Contains(failed.Message, "does not exist"):
 		c.Remedy = "create it, or give the pipeline the right name"
 	}
 	w.add(c)
@@ -313,5 +257,3 @@ func (w *redshift) missing(c *Check, action string) {
 		c.Missing = &s
 	}
 }
-
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

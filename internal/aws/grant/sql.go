@@ -1,6 +1,10 @@
 package grant
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/refract-io/refract/internal/warehouse"
+)
 
 // The exporter's user in the warehouse comes into being with its first connection: IAMR: and the role's name, without path and session.
 // Only then can an administrator let it create the external schema.
@@ -27,10 +31,8 @@ func (s *Settings) GrantCreate() string {
 	if user == "" {
 		user = "<USER_OF_THE_SECRET>"
 	}
-	return "GRANT CREATE ON DATABASE " + identifier(s.Redshift.Database) + " TO " + identifier(user) + ";"
+	return warehouse.GrantCreate(s.Redshift.Database, user) + ";"
 }
-
-func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // Location is the ARN of the pipeline's folder, as Lake Formation names data locations.
 func (s *Settings) Location() string {
