@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,9 @@ func Open(ctx context.Context, source string) (*DB, error) {
 		if err := os.MkdirAll(filepath.Dir(source), 0o755); err != nil {
 			return nil, fault.New(fault.Setup, "creating the folder of the metadata file", source, err, "choose a folder that can be written")
 		}
+		if err := makePrivate(source); err != nil {
+			return nil, fault.New(fault.Setup, "creating the metadata file", source, err, "choose a folder that can be written")
+		}
 		// Immediate transactions: a deferred one that turns writer late fails at once when another writer is active.
 		db.sql, err = sql.Open("sqlite", "file:"+source+
 			"?_txlock=immediate&_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
@@ -59,6 +63,25 @@ func Open(ctx context.Context, source string) (*DB, error) {
 		return nil, errors.Join(err, db.sql.Close())
 	}
 	return db, nil
+}
+
+// makePrivate makes the file of a new database one that its owner alone can read: it holds the hashes of passwords, and statements. SQLite would let
+// everybody read it, and gives its other files the same mode. A file that is there keeps its mode.
+//
+// The file is never open here under its own name: closing it would end the locks that another DB of this process has on it.
+func makePrivate(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	err = errors.Join(f.Close(), os.Link(f.Name(), path))
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		err = nil // another process was faster, or the file system has no links and hardly modes
+	}
+	return errors.Join(err, os.Remove(f.Name()))
 }
 
 // Close closes the database.
