@@ -1,6 +1,8 @@
 package s3api_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -109,4 +111,40 @@ func TestAnObjectIsMadeOfThePartsThatWereNamed(t *testing.T) {
 			require.Equal(t, "NoSuchKey", code(t, err))
 		})
 	}
+}
+
+// The front reads whatever is no object's content into memory, before it asks for rights and also where the operation takes no body.
+func TestOnlyContentsMayBeLarge(t *testing.T) {
+	h := newHouse(t)
+	c := h.client(key("admin"))
+	large := strings.Repeat("x", 17<<20)
+	for name, change := range map[string]func(r *http.Request){
+		"a list of keys":  func(r *http.Request) { r.Method = http.MethodPost; r.URL.RawQuery = "delete" },
+		"a list of parts": func(r *http.Request) { r.Method = http.MethodPost; r.URL.Path += "/k"; r.URL.RawQuery = "uploadId=x" },
+		"tags":            func(r *http.Request) { r.Method = http.MethodPut; r.URL.Path += "/k"; r.URL.RawQuery = "tagging" },
+		"a copy": func(r *http.Request) {
+			r.Method = http.MethodPut
+			r.URL.Path += "/k"
+			r.Header.Set("X-Amz-Copy-Source", "lake/a")
+		},
+		"a bucket":                 func(r *http.Request) { r.Method = http.MethodPut },
+		"a request without a body": func(r *http.Request) { r.Method = http.MethodGet; r.URL.Path += "/k" },
+		"a body of unknown length": func(r *http.Request) { r.Method = http.MethodPost; r.URL.RawQuery = "delete"; r.ContentLength = -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, h.url+"/lake", strings.NewReader(large))
+			require.NoError(t, err)
+			change(r)
+			resp, err := http.DefaultClient.Do(r)
+			require.NoError(t, err)
+			text, err := io.ReadAll(resp.Body)
+			require.NoError(t, errors.Join(err, resp.Body.Close()))
+			want := map[bool]string{true: "MissingContentLength", false: "EntityTooLarge"}[r.ContentLength < 0]
+			require.Contains(t, string(text), "<Code>"+want+"</Code>")
+		})
+	}
+	require.NoError(t, h.put(c, "k", large))
+	got, err := h.get(c, "k")
+	require.NoError(t, err)
+	require.Len(t, got, len(large))
 }

@@ -147,7 +147,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// goes out first, and then what still comes is let go.
 		control := http.NewResponseController(w)
 		_ = control.EnableFullDuplex() // HTTP/2 always is
-		g.proxy.ServeHTTP(w, r)
+		if refused := checkBody(r); refused != nil {
+			WriteError(w, r, refused.HTTPStatusCode, refused.Code, refused.Description)
+		} else {
+			g.proxy.ServeHTTP(w, r)
+		}
 		_ = control.Flush() // the client may have gone
 		_, _ = io.CopyN(io.Discard, r.Body, maxUnread)
 	case <-g.stopped:

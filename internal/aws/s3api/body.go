@@ -1,0 +1,51 @@
+package s3api
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/versity/versitygw/s3err"
+)
+
+// maxParameters bounds bodies that are no object's content: lists of 1,000 keys or of 10,000 parts, and settings. The front reads them into
+// memory, whatever their size is, before it asks for rights and also where an operation takes no body.
+const maxParameters = 16 << 20
+
+// checkBody refuses a request whose body is too large for what it is.
+func checkBody(r *http.Request) *s3err.APIError {
+	var refused s3err.APIError
+	switch {
+	case isContent(r):
+		return nil
+	case r.ContentLength < 0:
+		refused = s3err.GetAPIError(s3err.ErrMissingContentLength)
+	case r.ContentLength > maxParameters:
+		refused = s3err.GetAPIError(s3err.ErrEntityTooLarge)
+	default:
+		return nil
+	}
+	return &refused
+}
+
+// isContent reports whether a request's body is an object's content, which the front reads piece by piece: of PutObject, of UploadPart, or of a
+// form that is posted to a bucket. Whatever else a query names makes another operation of it.
+func isContent(r *http.Request) bool {
+	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	switch {
+	case r.Method == http.MethodPost && key == "":
+		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		return err == nil && kind == "multipart/form-data" && r.URL.RawQuery == ""
+	case r.Method != http.MethodPut || key == "" || r.Header.Get("X-Amz-Copy-Source") != "":
+		return false
+	}
+	for name := range r.URL.Query() {
+		switch {
+		case name == "uploadId", name == "partNumber", name == "x-id":
+		case len(name) > 6 && strings.EqualFold(name[:6], "x-amz-"):
+		default:
+			return false
+		}
+	}
+	return true
+}
