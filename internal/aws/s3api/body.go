@@ -1,7 +1,6 @@
 package s3api
 
 import (
-	"mime"
 	"net/http"
 	"strings"
 
@@ -28,15 +27,11 @@ func checkBody(r *http.Request) *s3err.APIError {
 	return &refused
 }
 
-// isContent reports whether a request's body is an object's content, which the front reads piece by piece: of PutObject, of UploadPart, or of a
-// form that is posted to a bucket. Whatever else a query names makes another operation of it.
+// isContent reports whether a request's body is an object's content, which the front reads piece by piece: of PutObject or
+// UploadPart. Whatever else a query names makes another operation of it.
 func isContent(r *http.Request) bool {
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	switch {
-	case r.Method == http.MethodPost && key == "":
-		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		return err == nil && kind == "multipart/form-data" && r.URL.RawQuery == ""
-	case r.Method != http.MethodPut || key == "" || r.Header.Get("X-Amz-Copy-Source") != "":
+	if r.Method != http.MethodPut || key == "" || r.Header.Get("X-Amz-Copy-Source") != "" {
 		return false
 	}
 	for name := range r.URL.Query() {

@@ -1,8 +1,10 @@
 package s3api_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"os"
 	"strings"
@@ -147,4 +149,34 @@ func TestOnlyContentsMayBeLarge(t *testing.T) {
 	got, err := h.get(c, "k")
 	require.NoError(t, err)
 	require.Len(t, got, len(large))
+}
+
+// The front asks for the right to put into the bucket when a form is posted, not for that on the key, so that a policy about keys would not hold.
+func TestAFormIsNotAWayAroundAPolicy(t *testing.T) {
+	careful := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},{"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::lake/keep/*"}]}`
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{admin, user("careful", careful)}})
+	require.Equal(t, "AccessDenied", code(t, h.put(h.client(key("careful")), "keep/a", "x")))
+	form, err := s3.NewPresignClient(h.client(key("careful"))).PresignPostObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(lake), Key: aws.String("keep/a")})
+	require.NoError(t, err)
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for name, value := range form.Values {
+		require.NoError(t, w.WriteField(name, value))
+	}
+	file, err := w.CreateFormFile("file", "a")
+	require.NoError(t, err)
+	_, err = file.Write([]byte("x"))
+	require.NoError(t, errors.Join(err, w.Close()))
+	for _, kind := range []string{w.FormDataContentType(), strings.Replace(w.FormDataContentType(), "multipart/form-data", "Multipart/FORM-data", 1)} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url+"/lake", bytes.NewReader(body.Bytes()))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", kind)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, errors.Join(err, resp.Body.Close()))
+		require.Contains(t, string(text), "<Code>NotImplemented</Code>")
+	}
+	_, err = h.get(h.client(key("admin")), "keep/a")
+	require.Equal(t, "NoSuchKey", code(t, err))
 }

@@ -3,6 +3,7 @@ package s3api
 import (
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,6 +58,10 @@ var prepare = controllers.WrapMiddleware(func(c fiber.Ctx) error {
 	}
 	if class := c.Get("X-Amz-Storage-Class"); class != "" && class != string(types.StorageClassStandard) {
 		return notImplemented("The storage class " + class)
+	}
+	// The front asks for a form's right on the bucket only, not on the key.
+	if kind, _, err := mime.ParseMediaType(c.Get("Content-Type")); err == nil && c.Method() == http.MethodPost && kind == "multipart/form-data" {
+		return notImplemented("Posting an object by a form")
 	}
 	if source := c.Get("X-Amz-Copy-Source"); source != "" {
 		if err := checkCopy(source, c.Get("If-Match")+c.Get("If-None-Match")); err != nil {

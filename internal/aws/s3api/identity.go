@@ -79,6 +79,9 @@ func (i *identities) EvaluatePolicy(accessKeyID, _ string, actions []auth.Action
 	keys := i.conditionKeys(actions, condition)
 	out := auth.PolicyEvaluation{PrincipalArn: caller.ARN}
 	return out, fill(&out.Decisions, len(resources), len(actions), func(resource, action int) (int, error) {
+		if actions[action] == auth.PutObjectAction && !strings.Contains(resources[resource], "/") {
+			return deny, nil // whoever puts an object is asked for its key
+		}
 		err := i.config.Authority.AuthorizeWith(ctx, string(actions[action]), []string{resources[resource]}, keys)
 		denied, refused := errors.AsType[*policy.DeniedError](err)
 		switch {
