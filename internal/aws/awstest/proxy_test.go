@@ -58,6 +58,13 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "<DeleteResult></DeleteResult>")
 }
 
+// reached is how many requests came. After a reset the last one's handler may not have ended yet.
+func (b *backend) reached() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.bodies)
+}
+
 // house is a backend, a proxy before it and a configuration of clients with one try each.
 func house(t *testing.T, script ...awstest.Fault) (*backend, *awstest.Proxy, aws.Config) {
 	b := &backend{}
@@ -102,7 +109,7 @@ func TestFaultsComeBeforeOrAfterTheEffect(t *testing.T) {
 					require.Equal(t, c.code, refused.ErrorCode())
 				}
 			}
-			require.Len(t, b.bodies, 1+c.reached)
+			require.Equal(t, 1+c.reached, b.reached())
 			_, err = client.GetDatabases(t.Context(), &glue.GetDatabasesInput{})
 			require.NoError(t, err, "the script has ended")
 			require.Equal(t, 3, p.Requests("GetDatabases"))
