@@ -3,12 +3,16 @@ package s3api_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -179,4 +183,38 @@ func TestAFormIsNotAWayAroundAPolicy(t *testing.T) {
 	}
 	_, err = h.get(h.client(key("admin")), "keep/a")
 	require.Equal(t, "NoSuchKey", code(t, err))
+}
+
+// A client that dies in the middle leaves what was there before, also where no digest tells that the rest is missing.
+func TestAContentThatEndsEarlyIsNoObject(t *testing.T) {
+	h := newHouse(t)
+	c := h.client(key("admin"))
+	require.NoError(t, h.put(c, "k", "before"))
+	upload, err := c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: aws.String(lake), Key: aws.String("k")})
+	require.NoError(t, err)
+	presign := s3.NewPresignClient(c)
+	object, err := presign.PresignPutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(lake), Key: aws.String("k")})
+	require.NoError(t, err)
+	part, err := presign.PresignUploadPart(t.Context(), &s3.UploadPartInput{Bucket: aws.String(lake), Key: aws.String("k"), UploadId: upload.UploadId, PartNumber: aws.Int32(1)})
+	require.NoError(t, err)
+	for _, signed := range []string{object.URL, part.URL} {
+		address, err := url.Parse(signed)
+		require.NoError(t, err)
+		for _, sent := range []int{0, 1, 1000, 100_000, 1<<20 - 1} {
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address.Host)
+			require.NoError(t, err)
+			_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s", address.RequestURI(), address.Host, 1<<20, strings.Repeat("x", sent))
+			require.NoError(t, err)
+			time.Sleep(50 * time.Millisecond) // the front begins to read
+			require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+			_, _ = io.Copy(io.Discard, conn) // until the server has given up
+			require.NoError(t, conn.Close())
+			got, err := h.get(c, "k")
+			require.NoError(t, err)
+			require.Len(t, got, len("before"), "%d bytes", sent)
+			parts, err := c.ListParts(t.Context(), &s3.ListPartsInput{Bucket: aws.String(lake), Key: aws.String("k"), UploadId: upload.UploadId})
+			require.NoError(t, err)
+			require.Empty(t, parts.Parts, "%d bytes", sent)
+		}
+	}
 }

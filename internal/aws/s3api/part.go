@@ -43,7 +43,7 @@ func (b *backend) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.U
 	}
 	want := given(in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256,
 		in.ChecksumSHA512, in.ChecksumMD5, in.ChecksumXXHASH64, in.ChecksumXXHASH3, in.ChecksumXXHASH128)
-	p, err := b.writePart(ctx, f, u, *in.PartNumber, in.Body, want)
+	p, err := b.writePart(ctx, f, u, *in.PartNumber, in.Body, in.ContentLength, want)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (b *backend) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.U
 }
 
 // writePart writes the content aside and gives it the part's name. A part that is described is whole.
-func (b *backend) writePart(ctx context.Context, f *folder, u *upload, number int32, body io.Reader, want checksum) (*part, error) {
+func (b *backend) writePart(ctx context.Context, f *folder, u *upload, number int32, body io.Reader, size *int64, want checksum) (*part, error) {
 	e := u.Attributes.Encryption
 	if e.Algorithm == types.ServerSideEncryptionAwsKms {
 		// "To upload parts under a KMS key you need kms:GenerateDataKey and kms:Decrypt" (Multipart upload API and permissions).
@@ -78,7 +78,7 @@ func (b *backend) writePart(ctx context.Context, f *folder, u *upload, number in
 	}
 	defer s.Discard()
 	p := &part{Number: number}
-	if p.ETag, p.Checksum, err = receive(s.File, body, want, standard); err != nil {
+	if p.ETag, p.Checksum, err = receive(s.File, body, size, want, standard); err != nil {
 		return nil, writeFailure(b.log, u.Key, err)
 	}
 	if p.Checksum.Algorithm != standard {
@@ -111,7 +111,7 @@ func checksumOf(file *os.File, algorithm types.ChecksumAlgorithm) (checksum, err
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return checksum{}, err
 	}
-	_, sum, err := receive(io.Discard, file, checksum{}, algorithm)
+	_, sum, err := receive(io.Discard, file, nil, checksum{}, algorithm)
 	return sum, err
 }
 
@@ -137,7 +137,7 @@ func (b *backend) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput
 	if err != nil {
 		return none, err
 	}
-	p, err := b.writePart(ctx, f, u, *in.PartNumber, io.NewSectionReader(source, start, length), checksum{})
+	p, err := b.writePart(ctx, f, u, *in.PartNumber, io.NewSectionReader(source, start, length), nil, checksum{})
 	if err != nil {
 		return none, err
 	}

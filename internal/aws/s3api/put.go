@@ -19,10 +19,17 @@ import (
 )
 
 // receive writes a body, which the front verifies while it is read, and returns its ETag and its checksum: the one that the request
-// has in a header or behind the body, else one of the given algorithm.
-func receive(w io.Writer, body io.Reader, want checksum, standard types.ChecksumAlgorithm) (etag string, sum checksum, err error) {
+// has in a header or behind the body, else one of the given algorithm. size is what the request says that the body has, or nil: the front ends a
+// body without an error when the client goes, and where neither a digest nor a checksum is sent nothing else tells that the rest is missing.
+func receive(w io.Writer, body io.Reader, size *int64, want checksum, standard types.ChecksumAlgorithm) (etag string, sum checksum, err error) {
 	digest := md5.New()
-	hashed := io.TeeReader(body, digest)
+	var received counter
+	defer func() {
+		if err == nil && size != nil && int64(received) != *size {
+			err = s3err.GetAPIError(s3err.ErrIncompleteBody)
+		}
+	}()
+	hashed := io.TeeReader(body, io.MultiWriter(digest, &received))
 	if trailing, ok := body.(middlewares.ChecksumReader); ok && trailing.Algorithm() != "" {
 		if _, err := io.Copy(w, hashed); err != nil {
 			return "", checksum{}, err
@@ -41,6 +48,15 @@ func receive(w io.Writer, body io.Reader, want checksum, standard types.Checksum
 	}
 	want.Value = reader.Sum()
 	return vgw.GenerateEtag(digest), want, nil
+}
+
+// counter is an io.Writer that counts bytes.
+type counter int64
+
+// Write implements io.Writer.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // conditions are those under which an object is written.
@@ -109,7 +125,7 @@ func (b *backend) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 	if want.Algorithm == "" && in.ChecksumAlgorithm != "" {
 		want = checksum{Algorithm: in.ChecksumAlgorithm, Type: types.ChecksumTypeFullObject}
 	}
-	if a.ETag, a.Checksum, err = receive(s.File, in.Body, want, types.ChecksumAlgorithmCrc64nvme); err != nil {
+	if a.ETag, a.Checksum, err = receive(s.File, in.Body, in.ContentLength, want, types.ChecksumAlgorithmCrc64nvme); err != nil {
 		return none, writeFailure(b.log, *in.Key, err)
 	}
 	o, err := b.commit(ctx, f, s, *in.Key, &a, c)
@@ -164,7 +180,7 @@ func (b *backend) CopyObject(ctx context.Context, in s3response.CopyObjectInput)
 		standard = types.ChecksumAlgorithmCrc64nvme
 	}
 	a.Parts = nil
-	if a.ETag, a.Checksum, err = receive(s.File, source, checksum{}, standard); err != nil {
+	if a.ETag, a.Checksum, err = receive(s.File, source, &o.Size, checksum{}, standard); err != nil {
 		return none, writeFailure(b.log, *in.Key, err)
 	}
 	written, err := b.commit(ctx, f, s, *in.Key, &a, conditions{})
