@@ -42,24 +42,33 @@ func runSchematized(t *trial) error {
 	return nil
 }
 
+// filledHouse opens a house on a new folder with n events of the stream, sealed.
+func (t *trial) filledHouse(dir string, stream events, n int) (*house, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("creating the folder: %w", err)
+	}
+	h, err := openHouse(t, dir, stream)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.append(t, n); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	if _, err := h.seal(t, 0); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
 // exportFlat measures the events of 22 columns and returns how many a CPU-second takes.
 func (t *trial) exportFlat() (perSecond float64, err error) {
 	n := t.size(500_000, 3_000)
 	dir := filepath.Join(t.dir, "flat")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return 0, fmt.Errorf("creating the folder: %w", err)
-	}
-	h, err := openHouse(t, dir, newFlatEvents(n, flatDays))
+	h, err := t.filledHouse(dir, newFlatEvents(n, flatDays), n)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if err := h.append(t, n); err != nil {
-		return 0, err
-	}
-	if _, err := h.seal(t, 0); err != nil {
-		return 0, err
-	}
 	y := &yardstick{dir: dir, lines: filepath.Join(dir, "events.ndjson")}
 	if err := y.write(newFlatEvents(n, flatDays), n); err != nil {
 		return 0, err
@@ -130,20 +139,11 @@ func (t *trial) exportFlat() (perSecond float64, err error) {
 func (t *trial) exportSparse() (perSecond float64, err error) {
 	n := t.size(200_000, 3_000)
 	dir := filepath.Join(t.dir, "sparse")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return 0, fmt.Errorf("creating the folder: %w", err)
-	}
-	h, err := openHouse(t, dir, newSparseEvents(n, flatDays, 2_000))
+	h, err := t.filledHouse(dir, newSparseEvents(n, flatDays, 2_000), n)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if err := h.append(t, n); err != nil {
-		return 0, err
-	}
-	if _, err := h.seal(t, 0); err != nil {
-		return 0, err
-	}
 	var samples []float64
 	round := 0
 	err = t.rounds(func(counted bool) error {

@@ -94,9 +94,14 @@ func databaseBody(d *Database) (string, error) {
 	if c.database(d); c.err != nil {
 		return "", c.err
 	}
-	body, err := json.Marshal(d)
+	return encode(d, "database", d.Name)
+}
+
+// encode returns the body that is kept of a thing.
+func encode(v any, what, name string) (string, error) {
+	body, err := json.Marshal(v)
 	if err != nil {
-		return "", fmt.Errorf("encoding database %s: %w", d.Name, err)
+		return "", fmt.Errorf("encoding %s %s: %w", what, name, err)
 	}
 	return string(body), nil
 }

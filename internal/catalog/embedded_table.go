@@ -218,11 +218,7 @@ func tableBody(t *TableInput) (string, error) {
 	if c.table(t); c.err != nil {
 		return "", c.err
 	}
-	body, err := json.Marshal(t)
-	if err != nil {
-		return "", fmt.Errorf("encoding table %s: %w", t.Name, err)
-	}
-	return string(body), nil
+	return encode(t, "table", t.Name)
 }
 
 // filled returns d with empty lists for missing ones: readers such as Athena fail on null.

@@ -162,11 +162,7 @@ func functionBody(f *FunctionInput) (string, error) {
 	if c.function(f); c.err != nil {
 		return "", c.err
 	}
-	body, err := json.Marshal(f)
-	if err != nil {
-		return "", fmt.Errorf("encoding function %s: %w", f.FunctionName, err)
-	}
-	return string(body), nil
+	return encode(f, "function", f.FunctionName)
 }
 
 func scanFunction(row scanner) (*UserDefinedFunction, error) {

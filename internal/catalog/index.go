@@ -66,11 +66,11 @@ func addIndex(ctx context.Context, tx *meta.Tx, t *storedTable, have []Partition
 			return refuse(ErrAlreadyExists, "Partition Index %s already exists with the same keys.", other.IndexName)
 		}
 	}
-	body, err := json.Marshal(index)
+	body, err := encode(index, "index", index.IndexName)
 	if err != nil {
-		return fmt.Errorf("encoding index %s: %w", index.IndexName, err)
+		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO catalog_partition_index (table_id, name, body) VALUES (?, ?, ?)`, t.id, index.IndexName, string(body))
+	_, err = tx.Exec(ctx, `INSERT INTO catalog_partition_index (table_id, name, body) VALUES (?, ?, ?)`, t.id, index.IndexName, body)
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -95,13 +94,13 @@ func (e *Embedded) UpdateColumnStatistics(ctx context.Context, database, table s
 				failed = append(failed, ColumnError{s.ColumnName, refuse(ErrNotFound, "Column %s not found.", s.ColumnName)})
 				continue
 			}
-			body, err := json.Marshal(s)
+			body, err := encode(s, "the statistics of column", s.ColumnName)
 			if err != nil {
-				return fmt.Errorf("encoding the statistics of column %s: %w", s.ColumnName, err)
+				return err
 			}
 			if _, err := tx.Exec(ctx, `INSERT INTO catalog_column_statistics (table_id, sort_key, column_name, body) VALUES (?, ?, ?, ?)
 				ON CONFLICT (table_id, sort_key, column_name) DO UPDATE SET body = excluded.body`,
-				t.id, key, strings.ToLower(s.ColumnName), string(body)); err != nil {
+				t.id, key, strings.ToLower(s.ColumnName), body); err != nil {
 				return err
 			}
 		}

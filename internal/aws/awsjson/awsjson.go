@@ -19,6 +19,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/refract-io/refract/internal/aws/policy"
 )
 
 // MaxBody is the greatest size of a request's body in bytes. It holds 100 partitions of 1,600 columns.
@@ -40,7 +42,11 @@ type Error struct {
 // Error returns "Code: Message", as AWS's SDKs print it.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// Operation answers the body of one request. Errors that hold no *Error are the service's own failures.
+// AccessDenied is the code that answers a caller whom a policy does not allow a call.
+const AccessDenied = "AccessDeniedException"
+
+// Operation answers the body of one request. An error that holds a *policy.DeniedError answers AccessDenied with its text; one that holds neither
+// that nor an *Error is the service's own failure.
 type Operation func(ctx context.Context, body []byte) (any, error)
 
 // Handle makes an Operation of a function from a request's shape to an answer's shape.
@@ -109,7 +115,7 @@ func (s *Service) answer(r *http.Request) ([]byte, error) {
 }
 
 func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*Error](Refusal(err))
 	if !ok {
 		if r.Context().Err() == nil {
 			s.Log.ErrorContext(r.Context(), "request failed", "operation", r.Header.Get("X-Amz-Target"), "error", err)
@@ -117,6 +123,14 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, err error) {
 		e = &Error{Code: s.Internal, Message: "The service failed; its log says why.", Status: http.StatusInternalServerError}
 	}
 	WriteError(w, e)
+}
+
+// Refusal gives the denial of a call the form in which it is answered. Other errors are returned as they are.
+func Refusal(err error) error {
+	if denied, ok := errors.AsType[*policy.DeniedError](err); ok {
+		return &Error{Code: AccessDenied, Message: denied.Error()}
+	}
+	return err
 }
 
 // WriteError answers a request with an error. It also serves what refuses a request before its service sees it.

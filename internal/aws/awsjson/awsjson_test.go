@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
+	"github.com/refract-io/refract/internal/aws/policy"
 )
 
 type input struct{ Name string }
@@ -29,6 +31,9 @@ func service(log *bytes.Buffer) *awsjson.Service {
 			}),
 			"Miss": awsjson.Handle(func(context.Context, *input) (*input, error) {
 				return nil, &awsjson.Error{Code: "ResourceNotFoundException", Message: "gone", Members: map[string]string{"ResourceId": "x"}}
+			}),
+			"Deny": awsjson.Handle(func(context.Context, *input) (*input, error) {
+				return nil, fmt.Errorf("looking: %w", &policy.DeniedError{Caller: "arn:u", Action: "a:B", Resource: "arn:r", Kind: "identity-based"})
 			}),
 			"Break": awsjson.Handle(func(context.Context, *input) (*input, error) { return nil, errors.New("the disk's secret") }),
 		},
@@ -45,6 +50,7 @@ func TestRequestsAreAnswered(t *testing.T) {
 		{"an empty body", "POST", "AWSTest.Echo", "", 200, `{"Name":""}`},
 		{"a refusal", "POST", "AWSTest.Refuse", "{}", 400, `{"__type":"EntityNotFoundException","Message":"no <such> \"thing\""}`},
 		{"a refusal with members of its own", "POST", "AWSTest.Miss", "{}", 400, `{"__type":"ResourceNotFoundException","Message":"gone","ResourceId":"x"}`},
+		{"a denial", "POST", "AWSTest.Deny", "{}", 400, `{"__type":"AccessDeniedException","Message":"User: arn:u is not authorized to perform: a:B on resource: arn:r because no identity-based policy allows the a:B action"}`},
 		{"a failure keeps its text", "POST", "AWSTest.Break", "{}", 500, `{"__type":"InternalServiceException","Message":"The service failed; its log says why."}`},
 		{"another operation", "POST", "AWSTest.Other", "{}", 400, `{"__type":"UnknownOperationException","Message":"The operation \"AWSTest.Other\" is not implemented by this endpoint."}`},
 		{"another service", "POST", "Other.Echo", "{}", 400, `{"__type":"UnknownOperationException","Message":"The operation \"Other.Echo\" is not implemented by this endpoint."}`},

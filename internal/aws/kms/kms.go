@@ -16,7 +16,6 @@ package kms
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,7 +25,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
-	"github.com/refract-io/refract/internal/aws/policy"
 )
 
 // Authorizer decides what the caller of a request, whom the context names, may do. It must be safe for concurrent use.
@@ -94,14 +92,14 @@ func New(c Config) (*Service, error) {
 	s.http = &awsjson.Service{
 		Target: "TrentService", Internal: "KMSInternalException", Log: c.Log,
 		Operations: map[string]awsjson.Operation{
-			"DescribeKey":                     handle(s.describeKey),
-			"ListKeys":                        handle(s.listKeys),
-			"ListAliases":                     handle(s.listAliases),
-			"Encrypt":                         handle(s.encrypt),
-			"Decrypt":                         handle(s.decrypt),
-			"ReEncrypt":                       handle(s.reEncrypt),
-			"GenerateDataKey":                 handle(s.generateDataKey),
-			"GenerateDataKeyWithoutPlaintext": handle(s.generateDataKeyWithoutPlaintext),
+			"DescribeKey":                     awsjson.Handle(s.describeKey),
+			"ListKeys":                        awsjson.Handle(s.listKeys),
+			"ListAliases":                     awsjson.Handle(s.listAliases),
+			"Encrypt":                         awsjson.Handle(s.encrypt),
+			"Decrypt":                         awsjson.Handle(s.decrypt),
+			"ReEncrypt":                       awsjson.Handle(s.reEncrypt),
+			"GenerateDataKey":                 awsjson.Handle(s.generateDataKey),
+			"GenerateDataKeyWithoutPlaintext": awsjson.Handle(s.generateDataKeyWithoutPlaintext),
 		},
 	}
 	return s, nil
@@ -189,21 +187,6 @@ func (s *Service) authorize(ctx context.Context, action string, k *key, alias st
 		keys[name] = values
 	}
 	return s.config.Auth.AuthorizeWith(ctx, action, []string{k.arn}, keys)
-}
-
-// handle turns refusals into the API's exceptions.
-func handle[In, Out any](f func(context.Context, *In) (Out, error)) awsjson.Operation {
-	return awsjson.Handle(func(ctx context.Context, in *In) (Out, error) {
-		out, err := f(ctx, in)
-		return out, exception(err)
-	})
-}
-
-func exception(err error) error {
-	if denied, ok := errors.AsType[*policy.DeniedError](err); ok {
-		return &awsjson.Error{Code: "AccessDeniedException", Message: denied.Error()}
-	}
-	return err
 }
 
 func notFound(message string) error {

@@ -21,7 +21,7 @@ func (s *Service) UseForS3(ctx context.Context, action, name, object string) (st
 		err := s.authorize(ctx, action, k, alias, map[string]string{"aws:s3:arn": object},
 			map[string][]string{"kms:viaservice": {"s3." + s.config.Region + ".amazonaws.com"}})
 		if err != nil {
-			return "", exception(err)
+			return "", awsjson.Refusal(err)
 		}
 	}
 	if k.Disabled {

@@ -40,15 +40,9 @@ type upload struct {
 // CreateMultipartUpload begins an upload.
 func (b *backend) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
 	var none s3response.InitiateMultipartUploadResult
-	f, err := b.find(in.Bucket)
+	f, err := b.writable(in.Bucket, in.Key, in.Tagging)
 	if err != nil {
 		return none, err
-	}
-	if err := checkKey(f.Local, *in.Key); err != nil {
-		return none, err
-	}
-	if text(in.Tagging) != "" {
-		return none, notImplemented("Tagging")
 	}
 	u := upload{Key: *in.Key, Initiated: time.Now().UTC(), Attributes: attributes{
 		ContentType: text(in.ContentType), Encoding: text(in.ContentEncoding), Disposition: text(in.ContentDisposition), Language: text(in.ContentLanguage),

@@ -91,18 +91,27 @@ func (b *backend) check(ctx context.Context, f *folder, key string, c conditions
 	return vgw.EvaluateObjectPutPreconditions(old.attributes.ETag, c.ifMatch, c.ifNoneMatch, exists)
 }
 
+// writable returns the bucket that a write of a whole object goes to, after the refusals that all such writes share.
+func (b *backend) writable(name, key, tagging *string) (*folder, error) {
+	f, err := b.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKey(f.Local, *key); err != nil {
+		return nil, err
+	}
+	if text(tagging) != "" {
+		return nil, notImplemented("Tagging")
+	}
+	return f, nil
+}
+
 // PutObject writes an object, whole or not at all, durable when it is answered.
 func (b *backend) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	var none s3response.PutObjectOutput
-	f, err := b.find(in.Bucket)
+	f, err := b.writable(in.Bucket, in.Key, in.Tagging)
 	if err != nil {
 		return none, err
-	}
-	if err := checkKey(f.Local, *in.Key); err != nil {
-		return none, err
-	}
-	if text(in.Tagging) != "" {
-		return none, notImplemented("Tagging")
 	}
 	c := conditions{in.IfMatch, in.IfNoneMatch}
 	if err := b.check(ctx, f, *in.Key, c); err != nil {
@@ -143,15 +152,9 @@ func (b *backend) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 // CopyObject writes an object that has another one's content, and its attributes or new ones.
 func (b *backend) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (s3response.CopyObjectOutput, error) {
 	var none s3response.CopyObjectOutput
-	f, err := b.find(in.Bucket)
+	f, err := b.writable(in.Bucket, in.Key, in.Tagging)
 	if err != nil {
 		return none, err
-	}
-	if err := checkKey(f.Local, *in.Key); err != nil {
-		return none, err
-	}
-	if text(in.Tagging) != "" {
-		return none, notImplemented("Tagging")
 	}
 	source, o, err := b.openSource(ctx, in.CopySource, vgw.PreConditions{
 		IfMatch: in.CopySourceIfMatch, IfNoneMatch: in.CopySourceIfNoneMatch, IfModSince: in.CopySourceIfModifiedSince, IfUnmodeSince: in.CopySourceIfUnmodifiedSince,

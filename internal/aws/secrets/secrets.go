@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,7 +20,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
-	"github.com/refract-io/refract/internal/aws/policy"
 )
 
 // Authorizer decides what the caller of a request, whom the context names, may do. It must be safe for concurrent use.
@@ -92,9 +90,9 @@ func New(c Config) (*Service, error) {
 	s.http = &awsjson.Service{
 		Target: "secretsmanager", Internal: "InternalServiceError", Log: c.Log,
 		Operations: map[string]awsjson.Operation{
-			"GetSecretValue": handle(s.getSecretValue),
-			"DescribeSecret": handle(s.describeSecret),
-			"ListSecrets":    handle(s.listSecrets),
+			"GetSecretValue": awsjson.Handle(s.getSecretValue),
+			"DescribeSecret": awsjson.Handle(s.describeSecret),
+			"ListSecrets":    awsjson.Handle(s.listSecrets),
 		},
 	}
 	return s, nil
@@ -108,7 +106,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.http.Ser
 func (s *Service) Value(ctx context.Context, id string) (string, error) {
 	found, err := s.find(ctx, "secretsmanager:GetSecretValue", id)
 	if err != nil {
-		return "", exception(err)
+		return "", awsjson.Refusal(err)
 	}
 	return found.Value, nil
 }
@@ -242,19 +240,4 @@ func (s *Service) listSecrets(ctx context.Context, in *listIn) (*listOut, error)
 
 func invalid(message string) error {
 	return &awsjson.Error{Code: "InvalidParameterException", Message: message}
-}
-
-// handle turns refusals into the API's exceptions.
-func handle[In, Out any](f func(context.Context, *In) (Out, error)) awsjson.Operation {
-	return awsjson.Handle(func(ctx context.Context, in *In) (Out, error) {
-		out, err := f(ctx, in)
-		return out, exception(err)
-	})
-}
-
-func exception(err error) error {
-	if denied, ok := errors.AsType[*policy.DeniedError](err); ok {
-		return &awsjson.Error{Code: "AccessDeniedException", Message: denied.Error()}
-	}
-	return err
 }

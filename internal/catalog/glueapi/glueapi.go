@@ -17,7 +17,6 @@ import (
 	"net/http"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
-	"github.com/refract-io/refract/internal/aws/policy"
 	"github.com/refract-io/refract/internal/catalog"
 )
 
@@ -119,15 +118,12 @@ func handle[In, Out any](f func(context.Context, *In) (Out, error)) awsjson.Oper
 	})
 }
 
-// exception gives a refusal the form in which it is answered. Other errors are passed on: they are the service's own failures.
+// exception gives a refusal, of the catalog or of a policy, the form in which it is answered.
 func exception(err error) error {
 	if refused, ok := errors.AsType[*catalog.Error](err); ok {
 		return &awsjson.Error{Code: refused.Code.Error(), Message: refused.Message}
 	}
-	if denied, ok := errors.AsType[*policy.DeniedError](err); ok {
-		return &awsjson.Error{Code: catalog.ErrAccessDenied.Error(), Message: denied.Error()}
-	}
-	return err
+	return awsjson.Refusal(err)
 }
 
 func invalid(message string) error {

@@ -29,7 +29,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
-	"github.com/refract-io/refract/internal/aws/policy"
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
@@ -165,30 +164,19 @@ func (s *Service) Handler() http.Handler {
 	return &awsjson.Service{
 		Target: "RedshiftData", Internal: "InternalServerException", Log: s.Log,
 		Operations: map[string]awsjson.Operation{
-			"ExecuteStatement":      handle(s.executeStatement),
-			"BatchExecuteStatement": handle(s.batchExecuteStatement),
-			"DescribeStatement":     handle(s.describeStatement),
-			"GetStatementResult":    handle(s.getStatementResult),
-			"GetStatementResultV2":  handle(s.getStatementResultV2),
-			"CancelStatement":       handle(s.cancelStatement),
-			"ListStatements":        handle(s.listStatements),
-			"ListDatabases":         handle(s.listDatabases),
-			"ListSchemas":           handle(s.listSchemas),
-			"ListTables":            handle(s.listTables),
-			"DescribeTable":         handle(s.describeTable),
+			"ExecuteStatement":      awsjson.Handle(s.executeStatement),
+			"BatchExecuteStatement": awsjson.Handle(s.batchExecuteStatement),
+			"DescribeStatement":     awsjson.Handle(s.describeStatement),
+			"GetStatementResult":    awsjson.Handle(s.getStatementResult),
+			"GetStatementResultV2":  awsjson.Handle(s.getStatementResultV2),
+			"CancelStatement":       awsjson.Handle(s.cancelStatement),
+			"ListStatements":        awsjson.Handle(s.listStatements),
+			"ListDatabases":         awsjson.Handle(s.listDatabases),
+			"ListSchemas":           awsjson.Handle(s.listSchemas),
+			"ListTables":            awsjson.Handle(s.listTables),
+			"DescribeTable":         awsjson.Handle(s.describeTable),
 		},
 	}
-}
-
-// handle turns refusals into the API's exceptions.
-func handle[In, Out any](f func(context.Context, *In) (Out, error)) awsjson.Operation {
-	return awsjson.Handle(func(ctx context.Context, in *In) (Out, error) {
-		out, err := f(ctx, in)
-		if denied, ok := errors.AsType[*policy.DeniedError](err); ok {
-			err = &awsjson.Error{Code: "AccessDeniedException", Message: denied.Error()}
-		}
-		return out, err
-	})
 }
 
 func validation(format string, args ...any) error {

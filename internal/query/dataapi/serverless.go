@@ -18,10 +18,10 @@ func (s *Service) Serverless() http.Handler {
 	return &awsjson.Service{
 		Target: "RedshiftServerless", Internal: "InternalServerException", Log: s.Log,
 		Operations: map[string]awsjson.Operation{
-			"GetWorkgroup":   handle(s.getWorkgroup),
-			"ListWorkgroups": handle(s.listWorkgroups),
-			"GetNamespace":   handle(s.getNamespace),
-			"GetCredentials": handle(s.getCredentials),
+			"GetWorkgroup":   awsjson.Handle(s.getWorkgroup),
+			"ListWorkgroups": awsjson.Handle(s.listWorkgroups),
+			"GetNamespace":   awsjson.Handle(s.getNamespace),
+			"GetCredentials": awsjson.Handle(s.getCredentials),
 		},
 	}
 }
