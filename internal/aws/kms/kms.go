@@ -180,7 +180,12 @@ func (s *Service) authorize(ctx context.Context, action string, k *key, alias st
 		keys["kms:requestalias"] = []string{alias}
 	}
 	for name, value := range encryption {
-		keys["kms:encryptioncontext:"+strings.ToLower(name)] = []string{value}
+		key := "kms:encryptioncontext:" + strings.ToLower(name)
+		if keys[key] != nil {
+			// Policies tell the names apart without regard to case: which of the values they saw would be left to chance.
+			return validation("The encryption context has names that differ by their case only: %s", strings.ToLower(name))
+		}
+		keys[key] = []string{value}
 		keys["kms:encryptioncontextkeys"] = append(keys["kms:encryptioncontextkeys"], name)
 	}
 	for name, values := range more {

@@ -233,3 +233,15 @@ func TestAnotherAccountsAdministratorLearnsNothing(t *testing.T) {
 		require.Contains(t, w.Body.String(), "AccessDeniedException", operation)
 	}
 }
+
+// Condition keys of the encryption context are told apart without regard to case, so that one of two names would decide by chance.
+func TestNamesOfAContextDifferByMoreThanCase(t *testing.T) {
+	_, client := serve(t, filepath.Join(t.TempDir(), "keys.json"), sts.User{Name: "tenant", Policies: []string{document(
+		`{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:EncryptionContext:tenant":"a"}}}`)}})
+	for range 20 {
+		_, err := client("tenant").GenerateDataKey(t.Context(), &sdk.GenerateDataKeyInput{
+			KeyId: aws.String("alias/lake"), KeySpec: types.DataKeySpecAes256, EncryptionContext: map[string]string{"tenant": "a", "TENANT": "b"},
+		})
+		require.Equal(t, "ValidationException", code(t, err))
+	}
+}
