@@ -30,13 +30,13 @@ check: ## formatting, vet, staticcheck, generated documents
 	$(GO) tool staticcheck ./...
 
 unit: ## package tests
-	$(GO) test ./cmd/... ./internal/...
+	$(GO) test -timeout 30m ./cmd/... ./internal/...
 
 race: ## package tests under the race detector
-	$(GO) test -race ./internal/...
+	$(GO) test -race -timeout 60m ./internal/...
 
 e2e: build ## the real binary with real clients, killed and starved
-	$(GO) test -count=1 ./e2e/... -refract $(CURDIR)/$(BIN)
+	$(GO) test -count=1 -timeout 30m ./e2e/... -refract $(CURDIR)/$(BIN)
 
 soak: build ## the kill test for an hour
 	$(GO) test -count=1 -timeout 2h ./e2e/... -refract $(CURDIR)/$(BIN) -run TestKill -soak 1h
