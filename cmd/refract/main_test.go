@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -15,18 +13,12 @@ import (
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/platform/config"
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "write the generated documents")
 
 func TestTheConfigurationReferenceIsWhatTheCodeDeclares(t *testing.T) {
 	const path = "../../docs/configuration.md"
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(config.Docs()), 0o644))
-	}
-	written, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, config.Docs(), string(written), "run make docs")
+	golden.Equal(t, path, []byte(config.Docs())) // make docs writes it
 }
 
 func TestExitStatuses(t *testing.T) {

@@ -3,7 +3,6 @@ package grant_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,25 +17,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/refract-io/refract/internal/aws/grant"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func publishedText(t *testing.T, name string) string {
 	text, err := os.ReadFile(filepath.Join("..", "policy", "testdata", name+".json"))
 	require.NoError(t, err)
 	return string(text)
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, got, 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
 }
 
 func terraform(t require.TestingT, s *grant.Settings, form grant.Form) []byte {
@@ -53,10 +40,10 @@ func cloudFormation(t require.TestingT, s *grant.Settings, form grant.Form) []by
 
 func TestGolden(t *testing.T) {
 	full := settings(func(s *grant.Settings) { s.LakeFormation = true })
-	golden(t, "full.tf", terraform(t, full, grant.Narrowed))
-	golden(t, "full.yaml", cloudFormation(t, full, grant.Narrowed))
-	golden(t, "documented.tf", terraform(t, settings(), grant.Documented))
-	golden(t, "documented.yaml", cloudFormation(t, settings(), grant.Documented))
+	golden.Equal(t, "testdata/full.tf", terraform(t, full, grant.Narrowed))
+	golden.Equal(t, "testdata/full.yaml", cloudFormation(t, full, grant.Narrowed))
+	golden.Equal(t, "testdata/documented.tf", terraform(t, settings(), grant.Documented))
+	golden.Equal(t, "testdata/documented.yaml", cloudFormation(t, settings(), grant.Documented))
 	var policies strings.Builder
 	for _, form := range []grant.Form{grant.Narrowed, grant.Documented} {
 		for _, r := range settings().Roles(form) {
@@ -66,7 +53,7 @@ func TestGolden(t *testing.T) {
 			}
 		}
 	}
-	golden(t, "policies.txt", []byte(policies.String()))
+	golden.Equal(t, "testdata/policies.txt", []byte(policies.String()))
 }
 
 // wanted returns the documents of roles by role and policy name; the trust policy is named "".

@@ -11,6 +11,7 @@ import (
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
 
 // limited is a catalog whose role may not make some calls.
@@ -68,7 +69,7 @@ func TestARoleThatMayNotWorkOnPartitionsGetsATableWithoutThem(t *testing.T) {
 			require.Empty(t, got.PartitionKeys)
 			require.NotNil(t, got.PartitionKeys, "Athena wants an empty list")
 			require.Equal(t, table.Root, got.StorageDescriptor.Location)
-			golden(t, "unpartitioned-"+string(format)+".json", indented(t, got.TableInput))
+			golden.Equal(t, "testdata/unpartitioned-"+string(format)+".json", indented(t, got.TableInput))
 
 			// Columns still come, and the table stays as it is when the role may do more.
 			table.Columns = append(table.Columns, catalog.Column{Name: "plan", Type: "string"})

@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,20 +18,8 @@ import (
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, got, 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
-}
 
 func indented(t *testing.T, v any) []byte {
 	t.Helper()
@@ -83,7 +69,7 @@ func TestKeysMatchTheGoldenFile(t *testing.T) {
 	fmt.Fprintln(&got, l.DayDir(day(t, "2026-08-01"))+partName(l.stem(w), 0, Columnar))
 	fmt.Fprintln(&got, l.DayVersionDir(day(t, "2026-08-01"), w)+partName(l.stem(w), 0, Columnar))
 	fmt.Fprintln(&got, l.OversizeDayDir(day(t, "2026-08-01"))+partName(l.stem(w), 0, JSONLines))
-	golden(t, "keys.txt", got.Bytes())
+	golden.Equal(t, "testdata/keys.txt", got.Bytes())
 }
 
 func TestWhatBelongsToAPipeline(t *testing.T) {
@@ -212,7 +198,7 @@ func TestTheManifestMatchesTheGoldenFileAndNamesTheObjects(t *testing.T) {
 	defer body.Close()
 	text, err := io.ReadAll(body)
 	require.NoError(t, err)
-	golden(t, "manifest.json", text)
+	golden.Equal(t, "testdata/manifest.json", text)
 	back, err := ReadManifest(ctx, b, events, w)
 	require.NoError(t, err)
 	require.Equal(t, m, back)

@@ -15,6 +15,7 @@ import (
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/golden"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
 
@@ -116,7 +117,7 @@ func TestPoint09TablesAndPartitionsMatchTheGoldenFile(t *testing.T) {
 	require.NoError(t, err)
 	snapshot, err := c.GetTable(ctx, "mixpanel", "mp_people_data")
 	require.NoError(t, err)
-	golden(t, "tables.json", indented(t, []any{event.TableInput, partition.PartitionInput, snapshot.TableInput}))
+	golden.Equal(t, "testdata/tables.json", indented(t, []any{event.TableInput, partition.PartitionInput, snapshot.TableInput}))
 }
 
 func TestPublishingCostsAConstantNumberOfCalls(t *testing.T) {
@@ -245,7 +246,7 @@ func TestParquetTablesAndPartitionsMatchTheGoldenFile(t *testing.T) {
 	require.NoError(t, err)
 	snapshot, err := c.GetTable(ctx, "mixpanel", "mp_people_data")
 	require.NoError(t, err)
-	golden(t, "tables-parquet.json", indented(t, []any{event.TableInput, partition.PartitionInput, snapshot.TableInput}))
+	golden.Equal(t, "testdata/tables-parquet.json", indented(t, []any{event.TableInput, partition.PartitionInput, snapshot.TableInput}))
 	for _, in := range []catalog.TableInput{event.TableInput, snapshot.TableInput} {
 		for parameter := range in.Parameters {
 			require.NotContains(t, parameter, "projection", "point 10: Spectrum sees registered partitions only")

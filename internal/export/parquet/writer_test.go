@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -16,9 +14,9 @@ import (
 	parquetgo "github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
-)
 
-var update = flag.Bool("update", false, "rewrite golden files")
+	"github.com/refract-io/refract/internal/platform/golden"
+)
 
 // row holds nil, string, int64, float64, bool, or millis for a timestamp.
 type (
@@ -398,14 +396,8 @@ func (f *full) Write(b []byte) (int, error) {
 func TestATinyFileMatchesTheGoldenFile(t *testing.T) {
 	rows := []row{{"a", int64(-1), 0.5, true, millis(1_600_000_000_123)}, {nil, nil, nil, nil, nil}, {"é", int64(9007199254740993), -1e300, false, millis(0)}}
 	got := write(t, allTypes, rows)
-	const golden = "testdata/tiny.parquet"
-	if *update {
-		require.NoError(t, os.WriteFile(golden, got, 0o644))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
-	require.Equal(t, rows, read(t, want, allTypes))
+	golden.Equal(t, "testdata/tiny.parquet", got)
+	require.Equal(t, rows, read(t, got, allTypes))
 }
 
 func TestSteadyStateAllocatesNothingPerRow(t *testing.T) {

@@ -2,17 +2,14 @@ package pipeline
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func open(t *testing.T) *house {
 	t.Helper()
@@ -151,11 +148,5 @@ func TestPipelinesAndRunsAsJSONMatchTheGoldenFile(t *testing.T) {
 	done.Totals.Bytes = 0 // it depends on what other tests have numbered
 	got, err := json.MarshalIndent([]any{h.get(p), failed, done}, "", " ")
 	require.NoError(t, err)
-	const golden = "testdata/shown.json"
-	if *update {
-		require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o644))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got)+"\n")
+	golden.Equal(t, "testdata/shown.json", append(got, '\n'))
 }

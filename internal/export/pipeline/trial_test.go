@@ -3,13 +3,13 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
 
 // pass lets the clock go on in steps of ten minutes, with a turn after each.
@@ -82,13 +82,7 @@ func TestTimelineAndSchemaMatchTheGoldenFile(t *testing.T) {
 		"pipeline": h.get(p), "timeline": timeline, "schema": tables, "states": counts, "failed": failed,
 	}, "", " ")
 	require.NoError(t, err)
-	const golden = "testdata/schematized.json"
-	if *update {
-		require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o644))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got)+"\n")
+	golden.Equal(t, "testdata/schematized.json", append(got, '\n'))
 }
 
 func TestAnAttemptMayTakeLongButNotStandStill(t *testing.T) {

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
 	"math/big"
-	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -22,9 +20,8 @@ import (
 	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/intake/store"
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 type record struct{ name, properties string }
 
@@ -310,15 +307,9 @@ func TestTheStoredFormMatchesTheGoldenFile(t *testing.T) {
 	}
 	got, err := json.MarshalIndent(s.Mapping(), "", "  ")
 	require.NoError(t, err)
-	const golden = "testdata/mapping.json"
-	if *update {
-		require.NoError(t, os.WriteFile(golden, append(got, '\n'), 0o644))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got)+"\n")
+	golden.Equal(t, "testdata/mapping.json", append(got, '\n'))
 	var m Mapping
-	require.NoError(t, json.Unmarshal(want, &m))
+	require.NoError(t, json.Unmarshal(got, &m))
 	again, err := json.MarshalIndent(&m, "", "  ")
 	require.NoError(t, err)
 	require.Equal(t, string(got), string(again))

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,6 +19,7 @@ import (
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/export/schema"
 	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
 
 var bothFormats = []lake.Format{lake.Parquet, lake.JSON}
@@ -121,18 +120,7 @@ func TestObjectsMatchTheGoldenFile(t *testing.T) {
 		require.NoError(t, err)
 		print("identities, "+string(format), data, oversize)
 	}
-	golden(t, "objects.txt", got.Bytes())
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, got, 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
+	golden.Equal(t, "testdata/objects.txt", got.Bytes())
 }
 
 // TestJSONRowsMatchTheGoldenFile fixes the form aws-json/1.
@@ -145,7 +133,7 @@ func TestJSONRowsMatchTheGoldenFile(t *testing.T) {
 	}
 	b, m := newMemory(), newMapping(t, schema.Monoschema, 18)
 	data, _ := writeTables(t, b, m, TablesOptions{Format: lake.JSON, Window: lake.Window{UpTo: 1}}, records)
-	golden(t, "aws-json.ndjson", unzip(t, read(t, b, data[0].Key)))
+	golden.Equal(t, "testdata/aws-json.ndjson", unzip(t, read(t, b, data[0].Key)))
 }
 
 func TestAFileEndsWhenColumnsComeThatItHasNot(t *testing.T) {

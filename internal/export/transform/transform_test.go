@@ -3,8 +3,6 @@ package transform
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,9 +12,8 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/intake/store"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 type record struct {
 	name, distinct, device, user, insert, properties string
@@ -65,13 +62,7 @@ func TestRowsMatchTheGoldenFile(t *testing.T) {
 	got, err = rows.AppendProfile(got, []byte("91304156-cafc"), []byte(`{"$name":"Alice","$email":"a@example.com"}`))
 	require.NoError(t, err)
 	got = rows.AppendIdentity(got, []byte("$device:D1"), []byte("91304156-cafc"))
-	const golden = "testdata/rows.ndjson"
-	if *update {
-		require.NoError(t, os.WriteFile(golden, got, 0o644))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got))
+	golden.Equal(t, "testdata/rows.ndjson", got)
 }
 
 // TestARowReadBackIsTheRecord reads rows with encoding/json and unfolds properties, as a reader of the table does.

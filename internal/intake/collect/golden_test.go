@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,11 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "write the golden files")
+	"github.com/refract-io/refract/internal/platform/golden"
+)
 
 // generatedID is a $insert_id that the collector made up. Those in the requests are written with hyphens or are shorter.
 var generatedID = regexp.MustCompile(`insert_id="[0-9a-f]{32}"`)
@@ -50,15 +48,7 @@ func TestRequestsOfTheOfficialClients(t *testing.T) {
 				fmt.Fprintf(&b, "quarantine: %s\n", line)
 			}
 			text := generatedID.ReplaceAllString(b.String(), `insert_id=generated`)
-			golden := strings.TrimSuffix(path, ".http") + ".golden"
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(text), 0o644))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			if diff := cmp.Diff(string(want), text); diff != "" {
-				t.Error(diff)
-			}
+			golden.Equal(t, strings.TrimSuffix(path, ".http")+".golden", []byte(text))
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"flag"
 	"hash/crc32"
 	"math"
 	"os"
@@ -17,9 +16,8 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // samples are the records of the golden file.
 func samples() []event.Record {
@@ -61,9 +59,7 @@ func equal(a, b []event.Record) string { return cmp.Diff(a, b, cmpopts.EquateEmp
 func TestGoldenBlock(t *testing.T) {
 	const name = "testdata/block-v1.bin"
 	want := samples()
-	if *update {
-		require.NoError(t, os.WriteFile(name, encodeAll(t, want).Data, 0o644))
-	}
+	golden.Update(t, name, func() []byte { return encodeAll(t, want).Data })
 	data, err := os.ReadFile(name)
 	require.NoError(t, err)
 	got, err := decodeAll(&Block{Count: len(want), Data: data})

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -18,9 +17,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func write(t testing.TB, content string) string {
 	path := filepath.Join(t.TempDir(), "refract.yaml")
@@ -286,23 +284,12 @@ func TestEveryDeclarationIsWhole(t *testing.T) {
 	}
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got, "run the test with -update and look at the difference")
-}
-
-func TestDocs(t *testing.T) { golden(t, "docs.md", Docs()) }
+func TestDocs(t *testing.T) { golden.Equal(t, "testdata/docs.md", []byte(Docs())) }
 
 func TestSchema(t *testing.T) {
 	s, err := Schema()
 	require.NoError(t, err)
-	golden(t, "schema.json", string(s))
+	golden.Equal(t, "testdata/schema.json", s)
 }
 
 func TestSizes(t *testing.T) {

@@ -1,15 +1,14 @@
 package rsql
 
 import (
-	"flag"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/refract-io/refract/internal/platform/golden"
+)
 
 // testEnv is a catalog of a plain table t, an external table ext.events and
 // the system relations that functions read.
@@ -308,8 +307,5 @@ func TestTranslations(t *testing.T) {
 		require.NoError(t, err)
 		out.WriteString("=> " + strings.ReplaceAll(sql, "\n", " ") + "\n")
 	}
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(out.String()), 0o644))
-	}
-	require.Equal(t, string(text), out.String(), "run the test with -update to accept the change")
+	golden.Equal(t, path, []byte(out.String()))
 }

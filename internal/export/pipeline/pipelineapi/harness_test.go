@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"flag"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -22,11 +20,10 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/pipeline"
+	"github.com/refract-io/refract/internal/platform/golden"
 	"github.com/refract-io/refract/internal/platform/meta"
 	"github.com/refract-io/refract/internal/platform/project"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // today is 18:04 of August 3 in the project's time zone.
 var today = time.Date(2026, 8, 4, 1, 4, 5, 678e6, time.UTC)
@@ -134,14 +131,7 @@ var pipelineID = regexp.MustCompile(`"[0-9a-f]{12}"`)
 func requireGolden(t *testing.T, name, body string) {
 	t.Helper()
 	body = pipelineID.ReplaceAllString(body, `"id"`) + "\n"
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(body), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), body)
+	golden.Equal(t, filepath.Join("testdata", name), []byte(body))
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
