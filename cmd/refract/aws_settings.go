@@ -70,7 +70,7 @@ func settingsFlags(c *cobra.Command, o *options) readSettings {
 	text("redshift-schema", "the external schema (default: mp_json_export)", &redshift.Schema, func(s *grant.Settings) *string { return &redshiftOf(s).Schema })
 	flag("schematized", "the pipeline is of type aws, which has Glue documents of its own in the guides", &given.Schematized, func(s *grant.Settings) *bool { return &s.Schematized })
 	flag("lake-formation", "Lake Formation governs the catalog", &given.LakeFormation, func(s *grant.Settings) *bool { return &s.LakeFormation })
-	flag("without-doctor", "leave out what only `refract aws doctor` needs", &given.WithoutDoctor, func(s *grant.Settings) *bool { return &s.WithoutDoctor })
+	flag("without-doctor", "leave out what only aws doctor needs", &given.WithoutDoctor, func(s *grant.Settings) *bool { return &s.WithoutDoctor })
 
 	return func(cmd *cobra.Command, args []string) (client *control.Client, s *grant.Settings, err error) {
 		name := first(args...)

@@ -14,6 +14,7 @@ import (
 	"github.com/refract-io/refract/internal/platform/config"
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/golden"
+	"github.com/refract-io/refract/internal/verify"
 )
 
 func TestTheConfigurationReferenceIsWhatTheCodeDeclares(t *testing.T) {
@@ -63,6 +64,39 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, run(c.args)) })
 	}
+}
+
+func TestAnUnknownFlagIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"a slip":                     {[]string{"project", "create", "shop", "--timezone", "UTC"}, `unknown flag: --timezone (did you mean --time-zone?); see "refract project create --help"`},
+		"nothing like it":            {[]string{"status", "--nope"}, `unknown flag: --nope; see "refract status --help"`},
+		"a letter":                   {[]string{"status", "-x"}, `unknown shorthand flag: 'x' in -x; see "refract status --help"`},
+		"a flag of the root command": {[]string{"status", "--data-dri", "x"}, `unknown flag: --data-dri (did you mean --data-dir?); see "refract status --help"`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot()
+			root.SetArgs(c.args)
+			require.EqualError(t, root.Execute(), c.want)
+		})
+	}
+}
+
+func TestAVerificationCountsColumnsThatAreExactAndShowsThoseThatDiffer(t *testing.T) {
+	counts := func(a, b int64) []verify.Count {
+		return []verify.Count{{Stage: "stored", N: a}, {Stage: "exported", N: b}}
+	}
+	var b bytes.Buffer
+	printReport(&b, &verify.Report{Pipelines: []verify.Section{{Pipeline: "p", Lines: []verify.Line{
+		{What: "2026-11-20", Counts: counts(2, 2), Exact: true},
+		{What: "values of t.a", Table: "t", Counts: counts(2, 2), Exact: true},
+		{What: "values of t.b", Table: "t", Counts: counts(2, 1)},
+		{What: "values of t.c", Table: "t", Counts: counts(1, 1), Exact: true},
+	}}}})
+	require.Contains(t, b.String(), "PIPELINE p\n2026-11-20     2 stored  2 exported\nvalues of t.b  2 stored  1 exported  <- differs\nvalues of 2 columns of t: exact\n")
 }
 
 func TestEveryCommandSaysWhatItDoes(t *testing.T) {

@@ -96,7 +96,11 @@ func findProject(ctx context.Context, client *control.Client, name string) (cont
 	case name == "":
 		return control.Project{}, usagef("there are %d projects: choose one with --project", len(all))
 	case len(found) > 1:
-		return control.Project{}, usagef("%d projects are called %q: give the id", len(found), name)
+		var ids []string
+		for _, p := range found {
+			ids = append(ids, strconv.FormatInt(p.ID, 10))
+		}
+		return control.Project{}, usagef("%d projects are called %q: give the id, %s", len(found), name, strings.Join(ids, " or "))
 	default:
 		return control.Project{}, usagef("there is no project %q: see `refract project list`", name)
 	}

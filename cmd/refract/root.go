@@ -10,8 +10,10 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/refract-io/refract/internal/node"
+	"github.com/refract-io/refract/internal/platform/nearest"
 )
 
 // usageError is a mistake in flags or arguments.
@@ -32,8 +34,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "refract",
 		Short: "Product events in, your own lake and SQL out",
-		Long: `Refract takes product events as Mixpanel's clients send them, keeps them durably, exports them into a lake of JSON files
-with an AWS Glue catalog, and answers Amazon Redshift SQL over it.
+		Long: `Refract takes product events as Mixpanel's clients send them, keeps them durably, exports them into a lake of JSON or Parquet
+files with an AWS Glue catalog, and answers Amazon Redshift SQL over it.
 
 Start the service with "refract up"; the other commands talk to it. They find it, and the token that lets them in,
 through the data folder.
@@ -51,7 +53,7 @@ change; 3 try again later; 4 an error in Refract.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%w; see %q", err, c.CommandPath()+" --help")
+		return usagef("%w%s; see %q", err, meantFlag(c, err), c.CommandPath()+" --help")
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&o.dataDir, "data-dir", envOr("REFRACT_DATA_DIR", "./refract-data"), "the service's data folder")
@@ -64,6 +66,21 @@ change; 3 try again later; 4 an error in Refract.`,
 	)
 	tellUsage(root)
 	return root
+}
+
+// meantFlag guesses which flag of the command an unknown one was meant to be, as words to put behind the error.
+func meantFlag(c *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+		return ""
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	near := nearest.To(unknown.GetSpecifiedName(), names)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean --%s?)", near)
 }
 
 // tellUsage makes wrong arguments and unknown commands mistakes in use, for the command and all below it.

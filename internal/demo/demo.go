@@ -89,7 +89,8 @@ func (d *walk) start() error {
 	if started {
 		state = "started"
 	}
-	d.say("%s: HTTP on %s, SQL on %s, process %d", state, client.Addresses.HTTP, client.Addresses.SQL, client.Addresses.PID)
+	d.say("%s: HTTP on %s, SQL on %s, AWS tools on %s, process %d", state, client.Addresses.HTTP, client.Addresses.SQL, client.Addresses.AWS,
+		client.Addresses.PID)
 	return nil
 }
 

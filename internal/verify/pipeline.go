@@ -197,7 +197,9 @@ func (e *evidence) columns() []Line {
 			if e.sql != nil && e.sql[t.Name] != nil {
 				counts = append(counts, Count{"counted by SQL", valueAt(e.sql[t.Name].values, i)})
 			}
-			lines = append(lines, line("values of "+t.Name+"."+c.Name, counts...))
+			values := line("values of "+t.Name+"."+c.Name, counts...)
+			values.Table = t.Name
+			lines = append(lines, values)
 		}
 	}
 	return lines

@@ -32,7 +32,9 @@ type Section struct {
 // Line compares counts of the same records at different stages.
 type Line struct {
 	// What names the records: a day, or a kind.
-	What   string  `json:"what"`
+	What string `json:"what"`
+	// Table is set where the values of one of its columns are counted, not its rows.
+	Table  string  `json:"table,omitempty"`
 	Counts []Count `json:"counts"`
 	// Exact says whether all counts are the same.
 	Exact bool `json:"exact"`
