@@ -157,6 +157,9 @@ func (g *Glue) Embedded() bool { return g.Use && g.Region == "" && g.Role == "" 
 // Named reports whether there is a warehouse at all.
 func (r *Redshift) Named() bool { return r.Workgroup != "" || r.Cluster != "" }
 
+// attaches reports whether a warehouse is to know the pipeline's tables: one that it names, or the SQL of this installation.
+func (s *Spec) attaches() bool { return s.Redshift.Named() || s.Glue.Embedded() }
+
 // Definition says what a pipeline does.
 type Definition struct {
 	Spec

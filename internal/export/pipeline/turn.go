@@ -76,7 +76,7 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 	if err != nil {
 		return true, err
 	}
-	if err := w.Store.succeed(record, p, run, o, w.Owner, next, w.Attacher != nil && p.Glue.Use); err != nil {
+	if err := w.Store.succeed(record, p, run, o, w.Owner, next, w.Attacher != nil && p.attaches()); err != nil {
 		return true, err
 	}
 	w.unpin(p.ID)

@@ -345,6 +345,31 @@ func TestAttachingIsTriedUntilItSucceedsAndStopsNoExport(t *testing.T) {
 	require.Nil(t, h.get(p).Attachment, "nobody has looked at the other database yet")
 }
 
+func TestPipelinesAreAttachedToAWarehouseOnlyWhereThereIsOne(t *testing.T) {
+	cases := map[string]struct {
+		spec Spec
+		want bool
+	}{
+		"the SQL of this installation":    {Spec{}, true},
+		"Redshift":                        {Spec{Glue: Glue{Use: true, Database: "d", Region: "eu-central-1"}, Redshift: Redshift{Workgroup: "w", Database: "dev", Role: "arn:aws:iam::123456789012:role/r"}}, true},
+		"Glue that no warehouse is for":   {Spec{Glue: Glue{Use: true, Database: "d", Region: "eu-central-1"}}, false},
+		"another account's Glue likewise": {Spec{Glue: Glue{Use: true, Database: "d", Role: "arn:aws:iam::123456789012:role/r"}}, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			h := open(t)
+			h.config.Attacher = h
+			h.restart()
+			p := h.create(c.spec)
+			h.reader.append(h.project, clicks(0)...)
+			h.reader.seal()
+			h.drain()
+			require.Equal(t, h.reader.sealed, h.get(p).Published)
+			require.Equal(t, c.want, h.get(p).Attached)
+		})
+	}
+}
+
 func TestOversizeRowsAreInTheManifestAndTheRun(t *testing.T) {
 	h := open(t)
 	p := h.create(Spec{})
