@@ -177,3 +177,26 @@ func TestASchematizedPipelineOnALaptop(t *testing.T) {
 	s.AwaitPublished(p.ID)
 	s.RequireExact("shop")
 }
+
+// TestADailyPipelineExportsAtOnceWhatHasJustArrived makes and runs one while its events still wait to be sealed. Its next turn by itself
+// is tomorrow.
+func TestADailyPipelineExportsAtOnceWhatHasJustArrived(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, "--seal-after", "1s")
+	p := s.CreateProject("shop")
+	sender := &harness.Sender{Service: s, Token: p.Token}
+	exported := func() (rows int64) {
+		runs, err := s.API().Runs(s.Context(), p.ID, "daily", 0)
+		require.NoError(t, err)
+		for _, r := range runs {
+			rows += r.Rows
+		}
+		return rows
+	}
+	sender.MustSend(sender.Track, sender.Event("Viewed", harness.Object{"distinct_id": "ada"}))
+	s.MustRun("pipeline", "create", "--name", "daily")
+	s.Await("the event is exported", func() bool { return exported() == 1 })
+	sender.MustSend(sender.Track, sender.Event("Viewed", harness.Object{"distinct_id": "bob"}))
+	s.MustRun("pipeline", "run", "daily")
+	s.Await("the second event is exported", func() bool { return exported() == 2 })
+}

@@ -49,7 +49,7 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 	mux.Handle("/api/refract/", guarded)
 	mux.Handle(pipelineapi.Root, pipelineapi.New(pipelineapi.Config{
 		Store: n.pipelines, Projects: n.projects, Lake: n.cfg.Lake.Bucket, AdminToken: n.token, Logger: n.log,
-		Preset: n.cfg.Destination.Region != "" || n.cfg.Destination.EndpointURL != "",
+		Preset: n.cfg.Destination.Region != "" || n.cfg.Destination.EndpointURL != "", Arrived: n.arrived,
 	}))
 	g.Go(func() error {
 		<-ctx.Done()

@@ -50,6 +50,9 @@ type Config struct {
 	// Preset says that the installation has a way to buckets of its own (destination.region, destination.endpoint_url), so that
 	// pipelines need not name region and role.
 	Preset bool
+	// Arrived waits, not for long, until what has arrived can be exported, so that a pipeline that is made or run at once exports
+	// it now and not at its next turn, which may be tomorrow (default: waits for nothing).
+	Arrived func(ctx context.Context) error
 	// AdminToken, as a bearer token, may manage the pipelines of all projects. Empty for none.
 	AdminToken string
 	// Now is the clock that accounts expire by (default time.Now).
@@ -86,6 +89,9 @@ func New(c Config) http.Handler {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Arrived == nil {
+		c.Arrived = func(context.Context) error { return nil }
 	}
 	s := &server{c}
 	mux := http.NewServeMux()

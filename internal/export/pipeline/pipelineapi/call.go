@@ -85,7 +85,7 @@ func calls() []*call {
   {"name":"price_string","property":"Price","type":"string","first_seen":"2026-08-01T10:00:00Z","rows":3},...]}]}`,
 		},
 		{
-			name: "run", ours: true, changes: true, parameters: named, serve: changing((*pipeline.Store).RunNow),
+			name: "run", ours: true, changes: true, parameters: named, serve: (*server).run,
 			doc:     "Makes a pipeline due now. A run that failed or waits is tried again at once.",
 			answers: `{"status":"ok"}`,
 		},
@@ -135,6 +135,13 @@ func changing(change func(*pipeline.Store, context.Context, string) error) func(
 		}
 		return done{"ok"}, nil
 	}
+}
+
+func (s *server) run(ctx context.Context, r *request) (any, error) {
+	if err := s.Arrived(ctx); err != nil {
+		return nil, err
+	}
+	return changing((*pipeline.Store).RunNow)(s, ctx, r)
 }
 
 func (s *server) remove(ctx context.Context, r *request) (any, error) {

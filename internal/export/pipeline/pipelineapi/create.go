@@ -24,6 +24,9 @@ func (s *server) create(ctx context.Context, r *request) (any, error) {
 	if spec.Trial && spec.Type == pipeline.TypeAWS {
 		specs = append(specs, peopleOf(spec))
 	}
+	if err := s.Arrived(ctx); err != nil {
+		return nil, err
+	}
 	made, err := s.Store.CreateAll(ctx, specs...)
 	if err != nil {
 		return nil, err

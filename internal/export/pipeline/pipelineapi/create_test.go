@@ -1,11 +1,15 @@
 package pipelineapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/refract-io/refract/internal/platform/fault"
 )
 
 const (
@@ -270,4 +274,31 @@ func TestACreationThatIsRepeatedMakesNoSecondPipeline(t *testing.T) {
 	status, text, _ := h.refused("create", awsForm)
 	require.Equal(t, http.StatusBadRequest, status)
 	require.Contains(t, text, "pipeline events-daily-aws-monoschema writes tables of events to the same folder")
+}
+
+func TestPipelinesAreDueOnlyOnceWhatHasArrivedCanBeExported(t *testing.T) {
+	h := open(t)
+	var waits int
+	h.serve(Config{Arrived: func(context.Context) error {
+		waits++
+		all, err := h.store.List(t.Context(), shopID)
+		require.NoError(t, err)
+		require.Len(t, all, min(waits-1, 1), "nothing is made before")
+		return nil
+	}})
+	name := h.must("create", jsonForm)["pipeline_names"].([]any)[0].(string)
+	require.Equal(t, 1, waits)
+	h.must("run", pairs("name", name))
+	require.Equal(t, 2, waits)
+	h.must("jobs", pairs())
+	require.Equal(t, 2, waits, "calls that make nothing due do not wait")
+
+	h.serve(Config{Arrived: func(context.Context) error {
+		return fault.New(fault.Transient, "asking the log", "", errors.New("no"), "")
+	}})
+	status, body := h.post("create", with(jsonForm, "table", "other"))
+	require.Equal(t, http.StatusServiceUnavailable, status, body)
+	all, err := h.store.List(t.Context(), shopID)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
 }
