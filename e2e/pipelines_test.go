@@ -186,7 +186,7 @@ func TestADailyPipelineExportsAtOnceWhatHasJustArrived(t *testing.T) {
 	p := s.CreateProject("shop")
 	sender := &harness.Sender{Service: s, Token: p.Token}
 	exported := func() (rows int64) {
-		runs, err := s.API().Runs(s.Context(), p.ID, "daily", 0)
+		runs, err := s.API().Runs(s.Context(), p.ID, "daily", 1000)
 		require.NoError(t, err)
 		for _, r := range runs {
 			rows += r.Rows
