@@ -47,6 +47,10 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 		if err := v.bySQL(ctx, e); err != nil {
 			return nil, err
 		}
+		newest, err := v.Pipelines.Runs(ctx, p.ID, 1)
+		if err != nil {
+			return nil, err
+		}
 		after, err := v.Pipelines.Get(ctx, p.ID)
 		if err != nil {
 			return nil, err
@@ -58,7 +62,12 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 		if e.expected, err = pipeline.Expect(ctx, v.Pipelines, v.Store, p, e.counts); err != nil {
 			return nil, err
 		}
-		return e.section(), nil
+		s := e.section()
+		if len(newest) > 0 && newest[0].State == pipeline.Running && !s.exact() && try < maxTries {
+			p = after
+			continue // a run that has published to the catalog, but has not ended, shows SQL what was not counted
+		}
+		return s, nil
 	}
 }
 

@@ -8,6 +8,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -54,6 +55,8 @@ func line(what string, counts ...Count) Line {
 	}
 	return l
 }
+
+func (s *Section) exact() bool { return !slices.ContainsFunc(s.Lines, func(l Line) bool { return !l.Exact }) }
 
 // Exact reports whether every line of the report is.
 func (r *Report) Exact() bool {

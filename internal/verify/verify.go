@@ -106,7 +106,7 @@ func (v *Verifier) intake(ctx context.Context, r *Report) error {
 }
 
 // maxTries is how often a count is repeated because something was sealed or published meanwhile.
-const maxTries = 5
+const maxTries = 10
 
 // stored reads the segments and counts their records per event day.
 func (v *Verifier) stored(ctx context.Context, w store.Window) (map[event.Day]int64, error) {
