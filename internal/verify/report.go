@@ -56,7 +56,9 @@ func line(what string, counts ...Count) Line {
 	return l
 }
 
-func (s *Section) exact() bool { return !slices.ContainsFunc(s.Lines, func(l Line) bool { return !l.Exact }) }
+func (s *Section) exact() bool {
+	return !slices.ContainsFunc(s.Lines, func(l Line) bool { return !l.Exact })
+}
 
 // Exact reports whether every line of the report is.
 func (r *Report) Exact() bool {
