@@ -65,3 +65,35 @@ func TestDaysAroundChangesOfTheClock(t *testing.T) {
 		require.Equal(t, c.hours, float64(cal.start(day+1)-cal.start(day))/float64(hourMillis), c)
 	}
 }
+
+func TestADailyTurnIsHalfAnHourAfterTheDayBeginsAndNeverInThePast(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		zone, err := time.LoadLocation(rapid.SampledFrom(zones).Draw(t, "zone"))
+		require.NoError(t, err)
+		first := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+		now := time.UnixMilli(rapid.Int64Range(first, first+50*365*dayMillis).Draw(t, "now"))
+		requireDailyTurn(t, zone, now)
+	})
+	for _, c := range []struct{ zone, now string }{
+		{"America/Santiago", "2026-09-06T00:00:00Z"}, // there is no midnight the day after, nor half past
+		{"America/Santiago", "2026-09-06T03:45:00Z"},
+		{"America/Havana", "2026-03-08T04:45:00Z"},
+		{"Asia/Beirut", "2026-10-24T20:45:00Z"},
+		{"Pacific/Apia", "2011-12-30T09:45:00Z"}, // the next day does not exist
+	} {
+		zone, err := time.LoadLocation(c.zone)
+		require.NoError(t, err)
+		now, err := time.Parse(time.RFC3339, c.now)
+		require.NoError(t, err)
+		requireDailyTurn(t, zone, now)
+	}
+}
+
+func requireDailyTurn(t require.TestingT, zone *time.Location, now time.Time) {
+	next := nextScheduled(Daily, zone, now)
+	require.True(t, next.After(now), "%s after %s in %s", next, now, zone)
+	require.LessOrEqual(t, next.Sub(now), 25*time.Hour+markAfter, "%s after %s in %s", next, now, zone)
+	begun := next.Add(-markAfter)
+	require.Equal(t, next.Add(-time.Millisecond).In(zone).Day(), begun.In(zone).Day(), "%s in %s", next, zone)
+	require.NotEqual(t, begun.Add(-time.Millisecond).In(zone).Day(), begun.In(zone).Day(), "%s in %s", next, zone)
+}

@@ -38,7 +38,7 @@ func (a *attempt) mark(ctx context.Context, cycle time.Time) (marked time.Time, 
 	f := folders{attempt: a}
 	for n := 0; ; n++ {
 		dir, end := f.dir(at), f.until
-		for end < until && f.dir(end) == dir { // an hour that the clock repeats
+		for end <= until && f.dir(end) == dir { // an hour that the clock repeats
 			end = f.until
 		}
 		if end > until {

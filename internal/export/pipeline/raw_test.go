@@ -212,7 +212,8 @@ func TestAnHourThatTheClockRepeatsIsOneFolderMarkedAtItsSecondEnd(t *testing.T) 
 		_, marked := h.rawLook(p)
 		return marked["2026/10/25/02/"]
 	}
-	require.False(t, marks(91*time.Minute), "half an hour after the first end")
+	require.False(t, marks(90*time.Minute), "exactly half an hour after the first end")
+	require.False(t, marks(91*time.Minute))
 	require.True(t, marks(150*time.Minute))
 	rows, _ := h.rawLook(p)
 	require.Len(t, rows, 2)

@@ -48,19 +48,20 @@ func (w *Worker) calendar(ctx context.Context, d *Definition) (*calendar, error)
 	return newCalendar(zone), nil
 }
 
-// nextScheduled returns the first start of an hourly or daily run after now: half an hour after the hour's end, and half past midnight in
+// nextScheduled returns the first start of an hourly or daily run after now: half an hour after the hour's end, and after the day begins in
 // the project's time zone (Mixpanel, "Data pipelines", export schedule).
 func nextScheduled(f Frequency, zone *time.Location, now time.Time) time.Time {
 	if f == Hourly {
 		ended := newCalendar(zone).nextHour(now.Add(-markAfter).UnixMilli())
 		return time.UnixMilli(ended).UTC().Add(markAfter)
 	}
-	t := now.In(zone)
-	at := time.Date(t.Year(), t.Month(), t.Day(), 0, 30, 0, 0, zone)
-	if !at.After(now) {
-		at = time.Date(t.Year(), t.Month(), t.Day()+1, 0, 30, 0, 0, zone)
+	// Counted from where the day begins: not every day has a midnight, nor half past, and some do not exist.
+	c := newCalendar(zone)
+	for d := c.day(now.UnixMilli()); ; d++ {
+		if at := time.UnixMilli(c.start(d)).UTC().Add(markAfter); at.After(now) {
+			return at
+		}
 	}
-	return at.UTC()
 }
 
 // endTrial ends a trial whose days are over and exported, as far as they arrived before the cycle.
