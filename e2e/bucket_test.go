@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -56,10 +57,15 @@ func TestBucketFaults(t *testing.T) {
 			kinds := []*pipeline.Pipeline{
 				p.create(pipeline.Spec{Type: pipeline.TypeAWS, Source: pipeline.Events, Format: pipeline.Parquet, Sync: true, S3: pipeline.S3{Prefix: "days"}, Glue: pipeline.Glue{TablePrefix: "days_"}}),
 				p.create(pipeline.Spec{Type: pipeline.TypeAWS, Source: pipeline.Events, SchemaType: pipeline.Multischema, S3: pipeline.S3{Prefix: "tables"}, Glue: pipeline.Glue{TablePrefix: "tables_"}}),
+				p.create(pipeline.Spec{Source: pipeline.People}),
+				p.create(pipeline.Spec{Source: pipeline.Identities}),
+				p.create(pipeline.Spec{Type: pipeline.TypeAWS, Source: pipeline.People, Format: pipeline.Parquet, S3: pipeline.S3{Prefix: "users"}, Glue: pipeline.Glue{TablePrefix: "users_"}}),
+				p.create(pipeline.Spec{Type: pipeline.TypeRaw, Source: pipeline.Events, From: firstHappening, To: firstHappening + 5, S3: pipeline.S3{Prefix: "raw"}}),
 			}
 			n := backlog
 			for round := range 12 {
 				n = p.appendEvents(rnd, n, 60)
+				p.append(profile(round%5, round))
 				if round%4 == 3 {
 					p.restart()
 				}
@@ -93,6 +99,18 @@ func TestBucketThatIsGoneComesBack(t *testing.T) {
 	p.drain()
 	require.Equal(t, 25, faulty.Injected())
 	p.requireReconciled(x)
+}
+
+// firstHappening is the first day of what appendEvents appends.
+var firstHappening = event.DayOfTime(time.Date(2026, 7, 27, 0, 0, 0, 0, time.UTC))
+
+// profile returns an update of the n-th user's profile.
+func profile(n, visits int) event.Record {
+	at := time.Date(2026, 8, 1, 10, 0, 0, 0, time.UTC).UnixMilli() + int64(visits)
+	return event.Record{
+		Kind: event.KindProfile, Time: at, Received: at, Name: []byte("$set"), DistinctID: fmt.Appendf(nil, "u%d", n),
+		Properties: fmt.Appendf(nil, `{"$set":{"visits":%d,"plan":"free"}}`, visits),
+	}
 }
 
 // appendEvents appends n events from number first on in blocks of any size, and returns the number of the next one.

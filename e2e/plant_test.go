@@ -126,10 +126,14 @@ func (p *plant) Catalog(context.Context, *pipeline.Definition) (catalog.Catalog,
 	return p.glue(p.catalog), nil
 }
 
-// create makes a continuous pipeline.
+// create makes a continuous pipeline, or a daily one of raw events.
 func (p *plant) create(s pipeline.Spec) *pipeline.Pipeline {
 	s.Project, s.Frequency, s.Interval, s.S3.Bucket = p.project, pipeline.Continuous, 100*time.Millisecond, "lake"
-	s.Glue.Use, s.Glue.Database = true, "mixpanel"
+	if s.Type == pipeline.TypeRaw {
+		s.Frequency, s.Interval = pipeline.Daily, 0 // raw pipelines are not continuous, and have no table
+	} else {
+		s.Glue.Use, s.Glue.Database = true, "mixpanel"
+	}
 	made, err := p.pipelines.Create(context.Background(), s)
 	require.NoError(p.t, err)
 	return made
@@ -160,6 +164,11 @@ func (p *plant) drain() {
 		all, err := p.pipelines.List(ctx, p.project)
 		require.NoError(p.t, err)
 		waiting := slices.DeleteFunc(all, func(x *pipeline.Pipeline) bool { return x.Published >= last })
+		for _, x := range waiting {
+			if x.Frequency == pipeline.Daily { // else it waits for its day
+				require.NoError(p.t, p.pipelines.RunNow(ctx, x.ID))
+			}
+		}
 		if len(waiting) == 0 {
 			return
 		}
