@@ -58,7 +58,7 @@ func NewPublisher(now func() time.Time) *Publisher {
 // are optional); unpartitioned tells that the table is such a one. Its readers see whatever lies below the root, all versions of a day
 // too: the caller removes the older ones at once. It is a fault.Setup if the table has partition keys already.
 func (p *Publisher) PublishPartitions(ctx context.Context, c catalog.Catalog, t Table, parts []Partition) (unpartitioned bool, err error) {
-	id := t.Database + "." + t.Name + " " + t.Location
+	id := t.For + " " + t.Database + "." + t.Name + " " + t.Location
 	missing := p.unseen(id, t.Columns, parts)
 	if len(missing) == 0 {
 		return false, nil

@@ -22,6 +22,9 @@ const (
 
 // Table is a table as the catalog shall have it.
 type Table struct {
+	// For names who publishes, and as of when: what was seen in a catalog for one is not taken to be there for another, whose catalog may
+	// be a different one of the same names.
+	For      string
 	Database string
 	Name     string
 	// Format is JSON if it is empty.

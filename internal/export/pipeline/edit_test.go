@@ -191,3 +191,21 @@ func TestMappingFilesAreWrittenWhenSomethingWasAssigned(t *testing.T) {
 	}
 	require.Equal(t, lake.SchematizedJSON, h.manifest(p).RowFormat)
 }
+
+// TestAnotherRoleForTheCatalogPublishesAllDays lets the role lead to another account, whose catalog knows nothing yet.
+func TestAnotherRoleForTheCatalogPublishesAllDays(t *testing.T) {
+	h := open(t)
+	p := h.create(Spec{Type: TypeAWS, Glue: Glue{Role: "arn:aws:iam::111111111111:role/a", Region: "us-east-1"}})
+	h.reader.append(h.project, named("A", 0), named("A", -24))
+	h.reader.seal()
+	h.once()
+	require.Len(t, h.tables("mixpanel"), 2)
+	require.NoError(t, h.catalog.DeleteTable(h.ctx, "mixpanel", p.CatalogTable(p.table())))
+	role := "arn:aws:iam::222222222222:role/b"
+	require.NoError(t, h.store.Edit(h.ctx, p.ID, Change{GlueRole: &role}))
+	h.reader.append(h.project, named("A", 0))
+	h.reader.seal()
+	h.advance(2 * time.Second)
+	h.once()
+	require.Len(t, h.tables("mixpanel"), 3)
+}

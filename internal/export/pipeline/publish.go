@@ -85,6 +85,7 @@ func (a *attempt) writeMapping(ctx context.Context, m *schema.Mapping) error {
 func (a *attempt) catalogTable(name string, mapping *schema.Mapping, location string) lake.Table {
 	layout := a.tableLayout(name)
 	t := lake.Table{
+		For:      fmt.Sprintf("%s-%d", a.p.ID, a.p.Revision),
 		Database: a.p.Glue.Database, Name: a.p.CatalogTable(name), Format: lake.Format(a.p.Format), Columns: columnsOf(a.p, mapping, name),
 		Root: a.bucket.Location(layout.TableDir()), Location: location,
 	}
@@ -169,7 +170,8 @@ func (a *attempt) moved(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	was, is := &before.Glue, &a.p.Glue
-	return was.Database != is.Database || was.TablePrefix != is.TablePrefix || was.CatalogID != is.CatalogID || was.Region != is.Region, nil
+	return was.Database != is.Database || was.TablePrefix != is.TablePrefix || was.CatalogID != is.CatalogID || was.Region != is.Region ||
+		was.Role != is.Role, nil // the role may be of another account
 }
 
 // tableDaysOf returns the days of tables that the manifest names, each once.
