@@ -162,17 +162,25 @@ func (s *Spec) taken(name string, others []*Pipeline) bool {
 	return false
 }
 
-// check refuses a pipeline because of another one. Cancelled ones count while they have exported something.
+// check refuses a pipeline because of another one. Cancelled ones count while they have exported something, or may yet: a run whose objects
+// are complete is published when it is cleared.
 func (s *Store) check(ctx context.Context, q meta.Querier, d *Definition, other *Pipeline) error {
 	if d.taken(d.Name, []*Pipeline{other}) {
 		return fault.New(fault.Setup, "creating pipeline", d.Name, errors.New("the name is taken"), "choose another")
 	}
-	err := d.conflict(&other.Definition)
-	if err == nil {
+	conflict := d.conflict(&other.Definition)
+	if conflict == nil {
 		return nil
 	}
 	hint := "choose another prefix and table, or other dates"
 	if other.State == Cancelled {
+		open, err := s.openNumber(ctx, q, other.ID)
+		if err != nil {
+			return err
+		}
+		if open != 0 {
+			return fault.New(fault.Setup, "creating pipeline", d.Name, fmt.Errorf("%w; it is cancelled with a run under way", conflict), "try again when its run has ended")
+		}
 		var objects int64
 		if err := q.QueryRow(ctx, `SELECT COALESCE(SUM(object_count), 0) FROM pipeline_day WHERE pipeline_id = ?`, other.ID).Scan(&objects); err != nil {
 			return metaFault("reading exported days", err)
@@ -182,5 +190,5 @@ func (s *Store) check(ctx context.Context, q meta.Querier, d *Definition, other 
 		}
 		hint = fmt.Sprintf("it is cancelled, but its %d objects are still there: choose another prefix and table, or remove the objects and the table and then delete the pipeline", objects)
 	}
-	return fault.New(fault.Setup, "creating pipeline", d.Name, err, hint)
+	return fault.New(fault.Setup, "creating pipeline", d.Name, conflict, hint)
 }

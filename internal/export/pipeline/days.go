@@ -176,6 +176,23 @@ func storeDay(ctx context.Context, tx *meta.Tx, p *Pipeline, d *TableDay, supers
 	return err
 }
 
+// storeLeft counts objects that stay although no run has published them: without their rows.
+func storeLeft(ctx context.Context, tx *meta.Tx, p *Pipeline, m *lake.Manifest) error {
+	days, err := sumDays(p, m)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		_, err := tx.Exec(ctx, `INSERT INTO pipeline_day (pipeline_id, table_name, day, version, row_count, byte_count, object_count, value_counts)
+			VALUES (?, ?, ?, 0, 0, 0, ?, '') ON CONFLICT (pipeline_id, table_name, day) DO UPDATE SET object_count = pipeline_day.object_count + excluded.object_count`,
+			p.ID, d.Table, int64(d.Day), d.Objects)
+		if err != nil {
+			return metaFault("storing the days of pipeline "+p.Name, err)
+		}
+	}
+	return nil
+}
+
 // addedValues returns the day's counts of values with those that are stored.
 func addedValues(ctx context.Context, tx *meta.Tx, p *Pipeline, d *TableDay) (string, error) {
 	rows, err := tx.Query(ctx, `SELECT value_counts FROM pipeline_day WHERE pipeline_id = ? AND table_name = ? AND day = ?`, p.ID, d.Table, int64(d.Day))

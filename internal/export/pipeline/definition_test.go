@@ -90,6 +90,64 @@ func TestACancelledPipelineHoldsItsRangeWhileItHasExportedSomething(t *testing.T
 	h.create(Spec{})
 }
 
+// TestACancelledPipelineHoldsItsRangeUntilItsRunIsCleared keeps a run whose objects are complete, and which is published when it is cleared,
+// from meeting a new pipeline that exports the same again.
+func TestACancelledPipelineHoldsItsRangeUntilItsRunIsCleared(t *testing.T) {
+	h := open(t)
+	spec := Spec{Project: h.project, Source: Events, Frequency: Continuous, S3: S3{Bucket: "lake"}, Glue: Glue{Use: true, Database: "mixpanel"}}
+	p := h.create(Spec{})
+	h.reader.append(h.project, clicks(0)...)
+	h.reader.seal()
+	h.faults.plan(3, refuse) // an object and the manifest are written
+	h.once()
+	h.faults.plan(0, "")
+	require.NoError(t, h.store.Cancel(h.ctx, p.ID))
+	_, err := h.store.Create(h.ctx, spec)
+	requireSetup(t, err, "a run under way")
+	h.once()
+	require.Equal(t, Succeeded, h.lastRun(p).State)
+	_, err = h.store.Create(h.ctx, spec)
+	requireSetup(t, err, "1 objects are still there")
+}
+
+// TestObjectsOfACancelledRunThatCannotBePublishedAreNotForgotten loses the right to work on the catalog.
+func TestObjectsOfACancelledRunThatCannotBePublishedAreNotForgotten(t *testing.T) {
+	h := open(t)
+	p := h.create(Spec{})
+	h.reader.append(h.project, clicks(0)...)
+	h.reader.seal()
+	h.faults.plan(3, denied)
+	h.once()
+	require.NoError(t, h.store.Cancel(h.ctx, p.ID))
+	h.faults.plan(2, denied) // the manifest is read
+	h.once()
+	h.faults.plan(0, "")
+	run := h.lastRun(p)
+	require.Equal(t, Canceled, run.State)
+	require.Contains(t, run.LastError.Hint, "grant the right")
+	_, err := h.store.Create(h.ctx, Spec{Project: h.project, Source: Events, S3: S3{Bucket: "lake"}, Glue: Glue{Use: true, Database: "mixpanel"}})
+	requireSetup(t, err, "1 objects are still there")
+	require.NoError(t, h.store.Delete(h.ctx, p.ID))
+}
+
+// TestAPipelineMadeAnewWithinAMinutePublishesAgain follows the hint about cancelled pipelines: objects and table are removed.
+func TestAPipelineMadeAnewWithinAMinutePublishesAgain(t *testing.T) {
+	h := open(t)
+	p := h.create(Spec{})
+	h.reader.append(h.project, clicks(0, -1)...)
+	h.reader.seal()
+	h.once()
+	want := h.table("mixpanel", "mp_master_event")
+	require.Len(t, want, 2)
+	require.NoError(t, h.store.Cancel(h.ctx, p.ID))
+	require.NoError(t, h.bucket.Delete(h.ctx, h.keys("")...))
+	require.NoError(t, h.catalog.DeleteTable(h.ctx, "mixpanel", "mp_master_event"))
+	require.NoError(t, h.store.Delete(h.ctx, p.ID))
+	h.create(Spec{})
+	h.once()
+	require.Equal(t, want, h.table("mixpanel", "mp_master_event"))
+}
+
 func TestStatesChangeOnlyAsDrawn(t *testing.T) {
 	h := open(t)
 	p := h.create(Spec{})

@@ -31,7 +31,7 @@ func (w *Worker) housekeep(ctx context.Context, p *Pipeline, work func(context.C
 
 // clear ends the open run of a cancelled pipeline: a run whose manifest is written is published, since the catalog may name its
 // objects already; what any other run has written is removed. A failure that does not pass by itself ends the run as well, with the
-// error in its history, so that a pipeline can be got rid of together with its bucket.
+// error in its history, so that a pipeline can be got rid of together with its bucket. Objects that stay then are counted as exported.
 func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 	run, err := w.Store.openRun(ctx, p.ID)
 	if err != nil || run == nil {
@@ -42,6 +42,8 @@ func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 	case err == nil && o != nil:
 		o.marked = p.Marked
 		err = w.Store.succeed(ctx, p, run, o, w.Owner, w.Store.now(), false)
+	case err != nil && fault.ClassOf(err) != fault.Transient && o != nil:
+		err = w.Store.leave(ctx, p, run, err, o.manifest, w.Owner)
 	case err == nil, fault.ClassOf(err) != fault.Transient:
 		err = w.Store.end(ctx, p, run, Canceled, err, true, w.Owner, w.Store.now())
 	}
@@ -51,7 +53,8 @@ func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 	return err
 }
 
-// abandon returns what a run has published whose objects were complete, nil when it has removed the run's objects.
+// abandon returns what a run has published whose objects were complete, nil when it has removed the run's objects. With an error it returns
+// the manifest of objects that stay.
 func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*outcome, error) {
 	a, err := w.attempt(ctx, p, run, func() {})
 	if err != nil {
@@ -62,7 +65,11 @@ func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*outcome, 
 		return nil, err
 	}
 	if m != nil {
-		return a.publish(ctx, m)
+		o, err := a.publish(ctx, m)
+		if err != nil {
+			return &outcome{manifest: m}, err
+		}
+		return o, nil
 	}
 	return nil, a.clear(ctx, &lake.Manifest{})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/platform/meta"
 )
@@ -232,21 +233,37 @@ func prune(ctx context.Context, tx *meta.Tx, p *Pipeline, run *Run) error {
 // end records that an attempt did not succeed, and releases the pipeline. The run stays open unless it was cleared away.
 func (s *Store) end(ctx context.Context, p *Pipeline, run *Run, state RunState, cause error, cleared bool, owner string, next time.Time) error {
 	return s.db.InTx(ctx, func(tx *meta.Tx) error {
-		if err := s.release(ctx, tx, p, owner, nextColumn, p.Next.UnixMilli(), next.UnixMilli()); err != nil {
+		return s.endIn(ctx, tx, p, run, state, cause, cleared, owner, next)
+	})
+}
+
+// leave records that a cancelled run has ended without being published, although its objects are complete and stay. They hold the
+// pipeline's place.
+func (s *Store) leave(ctx context.Context, p *Pipeline, run *Run, cause error, m *lake.Manifest, owner string) error {
+	now := s.now()
+	return s.db.InTx(ctx, func(tx *meta.Tx) error {
+		if err := s.endIn(ctx, tx, p, run, Canceled, cause, true, owner, now); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE pipeline_run SET state = ?, is_open = ?, finished_ms = ? WHERE pipeline_id = ? AND number = ?`,
-			string(state), bit(!cleared), s.now().UnixMilli(), p.ID, run.Number)
-		if err == nil && cause != nil {
-			e := runError(cause)
-			_, err = tx.Exec(ctx, `UPDATE pipeline_run SET error_class = ?, error_operation = ?, error_object = ?, error_message = ?, error_hint = ?
-				WHERE pipeline_id = ? AND number = ?`, e.Class, e.Operation, e.Object, e.Message, e.Hint, p.ID, run.Number)
-		}
-		if err != nil {
-			return metaFault("storing the end of a run of pipeline "+p.Name, err)
-		}
-		return nil
+		return storeLeft(ctx, tx, p, m)
 	})
+}
+
+func (s *Store) endIn(ctx context.Context, tx *meta.Tx, p *Pipeline, run *Run, state RunState, cause error, cleared bool, owner string, next time.Time) error {
+	if err := s.release(ctx, tx, p, owner, nextColumn, p.Next.UnixMilli(), next.UnixMilli()); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE pipeline_run SET state = ?, is_open = ?, finished_ms = ? WHERE pipeline_id = ? AND number = ?`,
+		string(state), bit(!cleared), s.now().UnixMilli(), p.ID, run.Number)
+	if err == nil && cause != nil {
+		e := runError(cause)
+		_, err = tx.Exec(ctx, `UPDATE pipeline_run SET error_class = ?, error_operation = ?, error_object = ?, error_message = ?, error_hint = ?
+				WHERE pipeline_id = ? AND number = ?`, e.Class, e.Operation, e.Object, e.Message, e.Hint, p.ID, run.Number)
+	}
+	if err != nil {
+		return metaFault("storing the end of a run of pipeline "+p.Name, err)
+	}
+	return nil
 }
 
 // skip moves an idle pipeline on: up to the position there is nothing for it, since the time of the cycle.
