@@ -192,7 +192,7 @@ func TestTheManifestMatchesTheGoldenFileAndNamesTheObjects(t *testing.T) {
 		Source: "events", Table: events.Table, Window: w, FirstDay: "2026-08-01", Data: data,
 	}
 	m.Sum()
-	require.NoError(t, WriteManifest(ctx, b, events, m))
+	require.NoError(t, WriteManifest(ctx, b, events, m, nil))
 	body, _, err := b.Get(ctx, events.ManifestKey(w))
 	require.NoError(t, err)
 	defer body.Close()

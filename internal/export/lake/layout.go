@@ -32,6 +32,7 @@ package lake
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +80,25 @@ func (l Layout) VersionDir(w Window) string { return l.TableDir() + l.version(w)
 func (l Layout) DayVersionDir(d event.Day, w Window) string { return l.DayDir(d) + l.version(w) }
 
 func (l Layout) version(w Window) string { return fmt.Sprintf("%012d-%s/", w.UpTo, l.Pipeline) }
+
+// newer reports whether a location is that of a later version than another one: of the same pipeline, in the same place.
+func newer(location, than string) bool {
+	dir, upTo, pipeline := splitVersion(location)
+	thanDir, thanUpTo, thanPipeline := splitVersion(than)
+	return pipeline != "" && dir == thanDir && pipeline == thanPipeline && upTo > thanUpTo
+}
+
+// splitVersion takes the location of a version apart; pipeline is empty for any other.
+func splitVersion(location string) (dir string, upTo uint64, pipeline string) {
+	location = strings.TrimSuffix(location, "/")
+	slash := strings.LastIndexByte(location, '/') + 1
+	number, pipeline, _ := strings.Cut(location[slash:], "-")
+	upTo, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return "", 0, ""
+	}
+	return location[:slash], upTo, pipeline
+}
 
 // RawDir returns the folder of a raw pipeline's hour or day, with a slash at its end. The time is in the project's time zone (Mixpanel,
 // "Raw Export Pipeline").

@@ -3,6 +3,8 @@ package lake
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,8 +126,9 @@ func (m *Manifest) Days() ([]event.Day, error) {
 	return slices.Compact(days), nil
 }
 
-// WriteManifest stores the manifest under its key.
-func WriteManifest(ctx context.Context, b bucket.Bucket, l Layout, m *Manifest) error {
+// WriteManifest stores the manifest under its key. Before another one that is there is replaced, replace is asked, which forbids it with
+// an error; nil allows it.
+func WriteManifest(ctx context.Context, b bucket.Bucket, l Layout, m *Manifest, replace func(context.Context) error) error {
 	if m.Data == nil {
 		m.Data = []Object{} // an empty list in JSON, not null
 	}
@@ -137,7 +140,9 @@ func WriteManifest(ctx context.Context, b bucket.Bucket, l Layout, m *Manifest) 
 		return fmt.Errorf("encoding the manifest of pipeline %s: %w", m.Pipeline, err)
 	}
 	key := l.ManifestKey(m.Window)
-	_, err := b.Put(ctx, key, bytes.NewReader(text.Bytes()), int64(text.Len()), bucket.PutOptions{ContentType: "application/json"})
+	sum := sha256.Sum256(text.Bytes())
+	o := &Object{Key: key, Bytes: int64(text.Len()), SHA256: hex.EncodeToString(sum[:])}
+	err := putUnlessThere(ctx, b, o, func() io.ReadSeeker { return bytes.NewReader(text.Bytes()) }, "application/json", replace)
 	if err != nil {
 		return fmt.Errorf("writing manifest %s: %w", b.Location(key), err)
 	}

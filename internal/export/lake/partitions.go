@@ -69,7 +69,7 @@ func (t *Table) comparePartitions(ctx context.Context, c catalog.Catalog, sd *ca
 			continue
 		}
 		in, changed := p.PartitionInput, false
-		if withSlash(in.StorageDescriptor.Location) != part.Location {
+		if location := withSlash(in.StorageDescriptor.Location); location != part.Location && !newer(location, part.Location) {
 			in.StorageDescriptor.Location = part.Location
 			changed = true
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -46,6 +47,8 @@ type WriterOptions struct {
 	PutTimeout time.Duration
 	// Open is how many folders a Writer keeps open at the same time, 1 by default: a folder ends when another one begins.
 	Open int
+	// Replace is asked before an object that is there with other content is replaced, and forbids it with an error; nil allows it.
+	Replace func(context.Context) error
 }
 
 func (o WriterOptions) withDefaults() WriterOptions {
@@ -220,24 +223,35 @@ func (p *Parts) close(part *Part) {
 	p.memory -= part.spool.mem.Len()
 }
 
-// put stores a part. An object that is there already with the same content, left by an earlier attempt or by an upload whose answer
-// was lost, is not touched: replacing it would break queries that are reading it.
+// put stores a part.
 func (p *Parts) put(part *Part) error {
 	ctx, done := context.WithTimeout(p.ctx, p.options.PutTimeout)
 	defer done()
-	o, key := &part.Object, part.Key
-	_, err := p.bucket.Put(ctx, key, part.spool.reader(), o.Bytes, bucket.PutOptions{ContentType: p.kind.contentType, IfAbsent: true})
-	if errors.Is(err, bucket.ErrExists) {
-		var same bool
-		if same, err = hasContent(ctx, p.bucket, o); same || err != nil {
-			return err
-		}
-		_, err = p.bucket.Put(ctx, key, part.spool.reader(), o.Bytes, bucket.PutOptions{ContentType: p.kind.contentType})
-	}
-	if err != nil {
-		return fmt.Errorf("storing %s: %w", p.bucket.Location(key), err)
+	body := func() io.ReadSeeker { return part.spool.reader() }
+	if err := putUnlessThere(ctx, p.bucket, &part.Object, body, p.kind.contentType, p.options.Replace); err != nil {
+		return fmt.Errorf("storing %s: %w", p.bucket.Location(part.Key), err)
 	}
 	return nil
+}
+
+// putUnlessThere stores an object. One that is there already with the same content, left by an earlier attempt or by an upload whose
+// answer was lost, is not touched: replacing it would break queries that are reading it. One with other content is replaced if replace,
+// unless it is nil, returns no error.
+func putUnlessThere(ctx context.Context, b bucket.Bucket, o *Object, body func() io.ReadSeeker, contentType string, replace func(context.Context) error) error {
+	_, err := b.Put(ctx, o.Key, body(), o.Bytes, bucket.PutOptions{ContentType: contentType, IfAbsent: true})
+	if !errors.Is(err, bucket.ErrExists) {
+		return err
+	}
+	if same, err := hasContent(ctx, b, o); same || err != nil {
+		return err
+	}
+	if replace != nil {
+		if err := replace(ctx); err != nil {
+			return err
+		}
+	}
+	_, err = b.Put(ctx, o.Key, body(), o.Bytes, bucket.PutOptions{ContentType: contentType})
+	return err
 }
 
 // Close waits until all parts are stored and returns them folder by folder, in the order in which folders were first used. Parts that

@@ -214,7 +214,8 @@ func (t *Table) merge(table *catalog.Table) (in catalog.TableInput, changed bool
 	if keys := partitionKeys(&in); len(keys) > 0 && !slices.Equal(keys, t.partitionKeys()) {
 		return in, false, refuse("its partition keys are %v, not %v", keys, t.partitionKeys())
 	}
-	if location != t.Location {
+	// A worker that was stopped for long does not take the place of one that has gone on.
+	if location != t.Location && !newer(location, t.Location) {
 		in.StorageDescriptor.Location = t.Location
 		changed = true
 	}

@@ -48,6 +48,7 @@
 // # Work of several processes
 //
 // A worker leases a pipeline for as long as it works on it and renews the lease; every write of a result is conditional on the
-// lease. Two workers that believe to hold it, because one was stopped for longer than the lease, write the same objects with the
-// same bytes, and one of them fails to record the result.
+// lease. One that was stopped for longer than the lease may go on in the middle of a call: it replaces no object and no manifest of the
+// worker that took over, moves no table or day back to a version before, and fails to record the result. What it was storing, if the
+// pipeline was edited meanwhile or its snapshot replaced, may be left as an object of no run, which refract verify reports.
 package pipeline

@@ -36,6 +36,8 @@ type faults struct {
 	unpartitioned bool
 	// counts, if set, counts the calls that change a catalog.
 	counts map[string]int
+	// stored, if set, counts how often each object was put with success.
+	stored map[string]int
 	// before, if set, is called before each call.
 	before func()
 }
@@ -90,6 +92,11 @@ type faultyBucket struct {
 
 func (b faultyBucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64, opts bucket.PutOptions) (o bucket.Object, err error) {
 	err = b.call(ctx, func() error { o, err = b.Bucket.Put(ctx, key, body, size, opts); return err })
+	if b.stored != nil && err == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.stored[key]++
+	}
 	return o, err
 }
 

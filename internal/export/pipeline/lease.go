@@ -101,6 +101,19 @@ func (s *Store) renew(ctx context.Context, id, owner string, until time.Time) (S
 	return state, nil
 }
 
+// holds fails with errLeaseLost unless owner has the lease.
+func (s *Store) holds(ctx context.Context, p *Pipeline, owner string) error {
+	var n int64
+	err := s.db.QueryRow(ctx, `SELECT count(*) FROM pipeline WHERE id = ? AND lease_owner = ?`, p.ID, owner).Scan(&n)
+	if err != nil {
+		return metaFault("looking at the lease of pipeline "+p.Name, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("working on pipeline %s: %w", p.Name, errLeaseLost)
+	}
+	return nil
+}
+
 // release gives the lease back and sets the columns.
 func (s *Store) release(ctx context.Context, q meta.Querier, p *Pipeline, owner, columns string, args ...any) error {
 	res, err := q.Exec(ctx, `UPDATE pipeline SET lease_owner = '', lease_until_ms = 0`+columns+` WHERE id = ? AND lease_owner = ?`, append(args, p.ID, owner)...)

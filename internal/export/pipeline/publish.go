@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -41,6 +42,9 @@ func (a *attempt) publish(ctx context.Context, m *lake.Manifest) (*outcome, erro
 		return nil, fmt.Errorf("opening the catalog of database %s: %w", a.p.Glue.Database, err)
 	}
 	if a.p.Source.Snapshot() {
+		if err := a.holds(ctx); err != nil {
+			return nil, err
+		}
 		if err := a.publisher.PublishVersion(ctx, c, a.catalogTable(a.p.table(), mapping, m.Location)); err != nil {
 			return nil, err
 		}
@@ -53,8 +57,14 @@ func (a *attempt) publish(ctx context.Context, m *lake.Manifest) (*outcome, erro
 	}
 	for _, name := range sortedTables(partitions) {
 		a.progress()
+		if err := a.holds(ctx); err != nil {
+			return nil, err
+		}
 		table := a.catalogTable(name, mapping, "")
 		unpartitioned, err := a.publisher.PublishPartitions(ctx, c, table, partitions[name])
+		if a.p.Sync {
+			err = errors.Join(err, a.putBack(ctx, c, table, name, partitions[name]))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -65,6 +75,37 @@ func (a *attempt) publish(ctx context.Context, m *lake.Manifest) (*outcome, erro
 	}
 	o.cataloged = a.p.Revision
 	return o, nil
+}
+
+// putBack mends what a worker did that was stopped in the middle of an update of partitions: there is no condition on that in the catalog,
+// and the versions that it named may have been replaced, and removed, by a worker that took the pipeline over. The run history has the
+// present ones. It fails with errLeaseLost, and does nothing while the lease is held.
+func (a *attempt) putBack(ctx context.Context, c catalog.Catalog, t lake.Table, name string, parts []lake.Partition) error {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer done()
+	lost := a.holds(ctx)
+	if !errors.Is(lost, errLeaseLost) {
+		return lost
+	}
+	all, err := a.Store.tableDays(ctx, a.p)
+	if err != nil {
+		return errors.Join(lost, err)
+	}
+	present := map[event.Day]lake.Window{}
+	for _, d := range all {
+		if d.Table == name {
+			present[d.Day] = lake.Window{UpTo: uint64(d.Version)}
+		}
+	}
+	var current []lake.Partition
+	for _, part := range parts {
+		if w := present[part.Day]; w.UpTo > 0 {
+			location := a.bucket.Location(a.tableLayout(name).DayVersionDir(part.Day, w))
+			current = append(current, lake.Partition{Day: part.Day, Location: location})
+		}
+	}
+	_, err = a.publisher.PublishPartitions(ctx, c, t, current)
+	return errors.Join(lost, err)
 }
 
 // writeMapping stores the file that tells which property became which column.

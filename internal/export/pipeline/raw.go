@@ -21,7 +21,7 @@ func (a *attempt) writeRaw(ctx context.Context) (*lake.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := a.Writer
+	options := a.writer()
 	options.Open = rawOpen
 	out := lake.NewWriter(ctx, a.bucket, a.p.Layout(), a.run.name(), options)
 	f := folders{attempt: a, from: math.MaxInt64}

@@ -25,8 +25,8 @@ func columns(d *Definition) []catalog.Column {
 // writeRows writes the rows of a JSON pipeline.
 func (a *attempt) writeRows(ctx context.Context) (*lake.Manifest, error) {
 	layout := a.p.Layout()
-	out := lake.NewWriter(ctx, a.bucket, layout, a.run.name(), a.Writer)
-	whole := lake.NewWriter(ctx, a.bucket, layout, a.run.name(), a.Writer)
+	out := lake.NewWriter(ctx, a.bucket, layout, a.run.name(), a.writer())
+	whole := lake.NewWriter(ctx, a.bucket, layout, a.run.name(), a.writer())
 	rows := &transform.Rows{Milliseconds: a.p.Milliseconds, Whole: func(row []byte, position uint64) error {
 		if err := whole.Begin(lake.Folder{Dir: layout.OversizeDir()}); err != nil {
 			return err

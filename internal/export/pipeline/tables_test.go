@@ -143,10 +143,14 @@ func (h *house) readBy(p *Pipeline, m *schema.Mapping) []string {
 
 // requireExact compares what the store holds, what was exported, what the manifests say and what lies in the objects, column by column.
 func (h *house) requireExact(p *Pipeline) {
+	require.Empty(h.t, h.requireCounts(p).Stray)
+}
+
+// requireCounts is requireExact without a look at objects that belong to no run.
+func (h *house) requireCounts(p *Pipeline) *Counts {
 	p = h.get(p)
 	counts, err := Verify(h.ctx, h.store, h.bucket, p, true)
 	require.NoError(h.t, err)
-	require.Empty(h.t, counts.Stray)
 	expected, err := Expect(h.ctx, h.store, h.reader, p, counts)
 	require.NoError(h.t, err)
 	trimmed := func(values []int64) []int64 {
@@ -169,6 +173,7 @@ func (h *house) requireExact(p *Pipeline) {
 		}
 	}
 	require.Empty(h.t, expected)
+	return counts
 }
 
 // TestHoweverEventsArriveSchematizedTablesAreTheSame lets events of any age arrive in any batches, in any time zone, with seals, merges,
@@ -239,7 +244,7 @@ func TestAReaderNeverSeesADayTwiceHalfOrNotAtAll(t *testing.T) {
 	for _, schemaType := range []SchemaType{Monoschema, Multischema} {
 		t.Run(string(schemaType), func(t *testing.T) {
 			t.Parallel()
-			for step := 0; step < 40; step += 9 {
+			for step := 0; step < 40; step += 13 {
 				h := open(t).in("America/St_Johns")
 				h.config.Grace = -1
 				h.config.Writer.PartBytes = 1
@@ -258,7 +263,8 @@ func TestAReaderNeverSeesADayTwiceHalfOrNotAtAll(t *testing.T) {
 					old, renewed := byDay(before), byDay(after)
 					h.faults.plan(step, []damage{refuse, lose}[step%2])
 					h.faults.before = func() {
-						for day, rows := range byDay(h.seen(p)) {
+						seen := byDay(h.seen(p))
+						for day, rows := range seen {
 							if slices.Equal(rows, renewed[day]) {
 								old[day] = renewed[day] // from now on
 								continue
@@ -266,7 +272,7 @@ func TestAReaderNeverSeesADayTwiceHalfOrNotAtAll(t *testing.T) {
 							require.Equal(t, old[day], rows, "round %d, %s", round, day)
 						}
 						for day := range old {
-							require.Contains(t, byDay(h.seen(p)), day)
+							require.Contains(t, seen, day)
 						}
 					}
 					h.once()

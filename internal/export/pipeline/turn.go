@@ -158,8 +158,8 @@ func (w *Worker) fail(ctx context.Context, p *Pipeline, run *Run, err, cause err
 		return w.Store.end(ctx, p, run, state, err, false, w.Owner, now.Add(pause))
 	}
 	switch {
-	case errors.Is(cause, errLeaseLost):
-		return cause
+	case errors.Is(cause, errLeaseLost), errors.Is(err, errLeaseLost):
+		return errLeaseLost
 	case errors.Is(cause, errPaused), errors.Is(cause, errCancelled):
 		return end(Canceled, nil, 0)
 	case errors.Is(cause, errTimeout):

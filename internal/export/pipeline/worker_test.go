@@ -202,6 +202,7 @@ func TestALostLeaseKeepsTheResultFromBeingRecorded(t *testing.T) {
 	h.reader.seal()
 	run := &Run{Pipeline: p.ID, UpTo: 1}
 	require.NoError(t, h.store.begin(h.ctx, p, run, 1, h.now(), "first", h.now().Add(time.Second)))
+	h.worker.Owner = "first"
 	m, err := h.worker.write(h.ctx, p, run, func() {})
 	require.NoError(t, err)
 	require.ErrorIs(t, h.store.begin(h.ctx, p, &Run{Number: 1}, 1, h.now(), "second", h.now().Add(time.Second)), errLeaseLost)

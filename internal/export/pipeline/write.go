@@ -89,7 +89,7 @@ func (w *Worker) attempt(ctx context.Context, p *Pipeline, run *Run, progress fu
 	if err != nil {
 		return nil, err
 	}
-	return &attempt{Worker: w, p: p, run: run, bucket: b, calendar: c, progress: progress}, nil
+	return &attempt{Worker: w, p: p, run: run, bucket: moving{b, progress}, calendar: c, progress: progress}, nil
 }
 
 // written returns the manifest of an earlier attempt, nil if there is none, and goes back to the definition that it was written under.
@@ -136,7 +136,21 @@ func (a *attempt) writeObjects(ctx context.Context) (m *lake.Manifest, err error
 	if len(m.Data) == 0 && len(m.Emptied) == 0 && !a.p.Source.Snapshot() {
 		return m, nil
 	}
-	return m, lake.WriteManifest(ctx, a.bucket, a.p.Layout(), m)
+	if err := a.holds(ctx); err != nil {
+		return nil, err
+	}
+	return m, lake.WriteManifest(ctx, a.bucket, a.p.Layout(), m, a.holds)
+}
+
+// holds fails with errLeaseLost when another worker works on the pipeline. It is asked before what may not be done twice: one that was
+// stopped for longer than its lease does not notice at once.
+func (a *attempt) holds(ctx context.Context) error { return a.Store.holds(ctx, a.p, a.Owner) }
+
+// writer returns how the run's objects are written.
+func (a *attempt) writer() lake.WriterOptions {
+	o := a.Writer
+	o.Replace = a.holds
+	return o
 }
 
 func (a *attempt) manifest(rowFormat string, data, oversize []lake.Object) *lake.Manifest {
