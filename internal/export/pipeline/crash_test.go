@@ -100,6 +100,9 @@ func exportWithFault(t *testing.T, spec Spec, step int, how damage, dies bool) e
 	}
 	calls := h.faults.calls
 	h.faults.plan(0, "")
+	if how == denied { // the user has mended it, and does not wait for the next turn
+		require.NoError(t, h.store.RunNow(h.ctx, p.ID))
+	}
 	h.drain()
 	require.Equal(t, h.reader.sealed, h.get(p).Published)
 	counts, err := Verify(h.ctx, h.store, h.bucket, h.get(p), true)

@@ -16,6 +16,7 @@ import (
 // calls, pauses and the creation of a second pipeline at any moment between them. In the end each table holds exactly the events of
 // its range, each once, each in the partition of its day.
 func TestHoweverEventsArriveTheTableIsTheSame(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "pipeline-")
 		require.NoError(t, err)
@@ -70,6 +71,7 @@ func TestHoweverEventsArriveTheTableIsTheSame(t *testing.T) {
 
 // TestASnapshotTableHoldsExactlyTheLatestProfiles does the same for a table that every run replaces.
 func TestASnapshotTableHoldsExactlyTheLatestProfiles(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "pipeline-")
 		require.NoError(t, err)

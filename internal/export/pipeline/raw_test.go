@@ -82,6 +82,7 @@ func (h *house) rawLook(p *Pipeline) (rows []string, marked map[string]bool) {
 // TestRawFoldersHoldTheirEventsAndAreMarkedWhenTheyAreOver lets events of any age arrive in any time zone, with turns, restarts and failing
 // calls. At any moment a folder that is marked holds all that was sealed half an hour after its end.
 func TestRawFoldersHoldTheirEventsAndAreMarkedWhenTheyAreOver(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "pipeline-")
 		require.NoError(t, err)
@@ -164,6 +165,7 @@ func TestRawFoldersHoldTheirEventsAndAreMarkedWhenTheyAreOver(t *testing.T) {
 }
 
 func TestMarkersOfALongPastAreWrittenInBoundedTurns(t *testing.T) {
+	t.Parallel()
 	h := open(t)
 	p := h.create(Spec{Type: TypeRaw, Frequency: Hourly, From: event.DayOfTime(epoch) - 60})
 	turns := 0

@@ -180,6 +180,7 @@ func (h *house) requireCounts(p *Pipeline) *Counts {
 // turns, restarts and failing calls at any moment. In the end each table holds exactly its events, each once, each in the partition of
 // its day, whether runs add to days or replace them, and whether there were many windows or, for a pipeline made at the end, one.
 func TestHoweverEventsArriveSchematizedTablesAreTheSame(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "pipeline-")
 		require.NoError(t, err)
