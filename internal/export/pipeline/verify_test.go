@@ -42,7 +42,7 @@ func TestWhatIsStrayAndWhatIsNot(t *testing.T) {
 	require.Len(t, due, 1)
 	run, cycle, err := h.worker.plan(h.ctx, due[0].Pipeline, h.reader.sealed)
 	require.NoError(t, err)
-	require.NoError(t, h.store.begin(h.ctx, due[0].Pipeline, run, cycle.target, cycle.at, "dead", h.now().Add(time.Minute)))
+	require.NoError(t, h.store.begin(h.ctx, due[0].Pipeline, run, cycle.target, cycle.at, h.worker.Owner, h.now().Add(time.Minute)))
 	_, err = h.worker.write(h.ctx, due[0].Pipeline, run, func() {})
 	require.NoError(t, err)
 	require.Empty(t, stray(), "a run that has not ended")
