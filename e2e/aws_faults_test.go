@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/awstest"
 	"github.com/refract-io/refract/internal/aws/endpoint"
 	"github.com/refract-io/refract/internal/aws/sts"
@@ -120,6 +121,6 @@ func (s *glueService) over(c catalog.Catalog, address string, keys aws.Credentia
 	handler := http.Handler(api)
 	s.api.Store(&handler)
 	return awsglue.New(aws.Config{
-		Region: awstest.Region, BaseEndpoint: &address, Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
+		Region: awstest.Region, BaseEndpoint: &address, HTTPClient: assume.HTTPClient(nil), Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
 	}, "")
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/e2e/harness"
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/control"
 	"github.com/refract-io/refract/internal/export/pipeline"
 )
@@ -169,7 +170,7 @@ func viaCluster(t *testing.T, s *harness.Service) {
 
 func awsClient(s *harness.Service, id, secret string) aws.Config {
 	endpoint := s.AWSURL()
-	return aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Config{Region: "us-east-1", BaseEndpoint: &endpoint, HTTPClient: assume.HTTPClient(nil), Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, nil
 	})}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/e2e/harness"
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/grant"
 )
 
@@ -124,7 +125,7 @@ func administrator(t *testing.T, s *harness.Service, address string) aws.Config 
 	})
 	require.NoError(t, err)
 	return aws.Config{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://" + address),
+		Region: "us-east-1", BaseEndpoint: aws.String("http://" + address), HTTPClient: assume.HTTPClient(nil),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return shared.Credentials, nil }),
 	}
 }

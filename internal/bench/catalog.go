@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/glue/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/catalog/awsglue"
 	"github.com/refract-io/refract/internal/catalog/glueapi"
@@ -87,7 +88,7 @@ func (c *catalogTrial) serve() (stop func() error, err error) {
 	})}
 	var g errgroup.Group
 	g.Go(func() error { return server.Serve(l) })
-	config := aws.Config{Region: "us-east-1", BaseEndpoint: aws.String("http://" + l.Addr().String()), Credentials: aws.AnonymousCredentials{}}
+	config := aws.Config{Region: "us-east-1", HTTPClient: assume.HTTPClient(nil), BaseEndpoint: aws.String("http://" + l.Addr().String()), Credentials: aws.AnonymousCredentials{}}
 	c.sdk, c.far = glue.NewFromConfig(config), awsglue.New(config, "")
 	return func() error {
 		err := server.Close()

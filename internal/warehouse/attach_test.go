@@ -21,6 +21,7 @@ import (
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/awstest"
 	"github.com/refract-io/refract/internal/aws/endpoint"
 	"github.com/refract-io/refract/internal/aws/sts"
@@ -136,7 +137,7 @@ func (w *warehouses) as(role string) *warehouse.Client { return w.through(w.url,
 // through is the client of a role whose requests to the Data API go to an address.
 func (w *warehouses) through(address, role string) *warehouse.Client {
 	config := func(id, secret, token string) aws.Config {
-		return aws.Config{Region: region, BaseEndpoint: &w.url, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Config{Region: region, BaseEndpoint: &w.url, HTTPClient: assume.HTTPClient(nil), Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
 		})}
 	}
@@ -283,7 +284,7 @@ func TestAttachingBearsFaults(t *testing.T) {
 func TestTheListsShowTheWarehouse(t *testing.T) {
 	w := open(t)
 	require.NoError(t, w.engine.AttachSchema(t.Context(), "dev", "mp_json_export", glueDB))
-	api := redshiftdata.NewFromConfig(aws.Config{Region: region, BaseEndpoint: &w.url, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	api := redshiftdata.NewFromConfig(aws.Config{Region: region, BaseEndpoint: &w.url, HTTPClient: assume.HTTPClient(nil), Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "AKIAEXPORTER", SecretAccessKey: "secret"}, nil
 	})})
 	group, database := aws.String("default"), aws.String("dev")

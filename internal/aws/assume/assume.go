@@ -10,24 +10,14 @@ package assume
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/refract-io/refract/internal/platform/fault"
 )
-
-// answerTimeout bounds the wait for the beginning of an answer, so that a service that never answers does not hold a caller that
-// has set itself no end.
-const answerTimeout = time.Minute
-
-// connections is how many idle connections to one service are kept for the next requests.
-const connections = 64
 
 // Role names the credentials of a client.
 type Role struct {
@@ -82,7 +72,7 @@ func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
 		if r.options.Endpoint != "" {
 			own.BaseEndpoint = &r.options.Endpoint
 		}
-		own.HTTPClient = bounded(own.HTTPClient)
+		own.HTTPClient = HTTPClient(own.HTTPClient)
 		if own.Credentials != nil {
 			own.Credentials = ownCredentials{own.Credentials}
 		}
@@ -115,20 +105,6 @@ func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
 
 // DefaultRegion is for endpoints that stand in for AWS: most take it, and their users rarely set one.
 const DefaultRegion = "us-east-1"
-
-// bounded returns the SDK's client with bounds of ours, and any other client as it is.
-func bounded(client aws.HTTPClient) aws.HTTPClient {
-	if client == nil {
-		client = awshttp.NewBuildableClient()
-	}
-	if standard, ok := client.(*awshttp.BuildableClient); ok {
-		return standard.WithTransportOptions(func(t *http.Transport) {
-			t.ResponseHeaderTimeout = answerTimeout
-			t.MaxIdleConnsPerHost = connections
-		})
-	}
-	return client
-}
 
 // String names the role in logs. The external id is left out: it is the project's token.
 func (r Role) String() string {

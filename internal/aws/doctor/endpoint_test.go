@@ -87,7 +87,7 @@ func newCloud(t *testing.T, roles []grant.Role) *cloud {
 		require.NoError(t, db.Close())
 	})
 	c.roles = assume.New(assume.Options{Endpoint: server.URL, Load: func(context.Context) (aws.Config, error) {
-		return aws.Config{Region: region, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Config{Region: region, HTTPClient: assume.HTTPClient(nil), RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIAEXPORTER00000000", SecretAccessKey: "exporter-secret"}, nil
 		})}, nil
 	}})

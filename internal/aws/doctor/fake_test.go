@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/uuid"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/doctor"
 	"github.com/refract-io/refract/internal/aws/grant"
 )
@@ -52,7 +53,7 @@ func newFake(t *testing.T) (*fakeAWS, *doctor.Doctor) {
 	return f, &doctor.Doctor{
 		Timeout: 5 * time.Second,
 		Config: func(_ context.Context, _, region string) (aws.Config, error) {
-			return aws.Config{Region: region, BaseEndpoint: &server.URL, Retryer: func() aws.Retryer { return aws.NopRetryer{} }, Credentials: aws.CredentialsProviderFunc(
+			return aws.Config{Region: region, BaseEndpoint: &server.URL, HTTPClient: assume.HTTPClient(nil), Retryer: func() aws.Retryer { return aws.NopRetryer{} }, Credentials: aws.CredentialsProviderFunc(
 				func(context.Context) (aws.Credentials, error) {
 					return aws.Credentials{AccessKeyID: "AKIA00000000000000FA", SecretAccessKey: "secret"}, nil
 				})}, nil

@@ -17,6 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/endpoint"
 	"github.com/refract-io/refract/internal/aws/sts"
 	"github.com/refract-io/refract/internal/catalog"
@@ -49,7 +50,7 @@ func serve(t *testing.T) func(id, secret, session string) aws.Config {
 	}}))
 	t.Cleanup(server.Close)
 	return func(id, secret, session string) aws.Config {
-		return aws.Config{Region: region, BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(
+		return aws.Config{Region: region, BaseEndpoint: &server.URL, HTTPClient: assume.HTTPClient(nil), RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(
 			func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: session}, nil
 			})}

@@ -89,7 +89,7 @@ func newCloud(t *testing.T, policies map[string][]string) *cloud {
 		require.NoError(t, <-ended)
 	})
 	as := func(id, secret string) aws.Config {
-		return aws.Config{Region: region, BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(
+		return aws.Config{Region: region, BaseEndpoint: &server.URL, HTTPClient: assume.HTTPClient(nil), RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(
 			func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, nil
 			})}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/glue/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/awsjson"
 	"github.com/refract-io/refract/internal/aws/awstest"
 	"github.com/refract-io/refract/internal/aws/sigv4"
@@ -69,7 +70,7 @@ func serve(t *testing.T, h http.Handler) aws.Config {
 
 func configOf(url string, c aws.Credentials) aws.Config {
 	return aws.Config{
-		Region: region, BaseEndpoint: &url,
+		Region: region, BaseEndpoint: &url, HTTPClient: assume.HTTPClient(nil),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil }),
 	}
 }

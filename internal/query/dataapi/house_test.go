@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/endpoint"
 	"github.com/refract-io/refract/internal/aws/sts"
 	"github.com/refract-io/refract/internal/platform/meta"
@@ -107,7 +108,7 @@ func (h *house) start(w dataapi.Warehouse, roles ...sts.Role) {
 
 // config has the SDK's retries: against a server this fast the SDK at times closes its own connection in the middle of a large answer.
 func (h *house) config(id, secret, token string) aws.Config {
-	return aws.Config{Region: region, BaseEndpoint: &h.url, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Config{Region: region, BaseEndpoint: &h.url, HTTPClient: assume.HTTPClient(nil), Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
 	})}
 }
