@@ -40,9 +40,7 @@ func (w *Worker) export(ctx context.Context, c candidate, sealed eventlog.Positi
 		if sealed > cycle.target { // a cycle that was held up goes on to what is there now
 			cycle.target, cycle.at = sealed, w.Store.now()
 		}
-	}
-	// A run that was open may have ended since: then, too, only a plan may say that there is nothing to export.
-	if run == nil && err == nil {
+	} else {
 		w.unpin(p.ID)
 		run, cycle, err = w.plan(ctx, p, sealed)
 	}

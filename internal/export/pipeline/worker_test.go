@@ -346,27 +346,6 @@ func TestAttachingIsTriedUntilItSucceedsAndStopsNoExport(t *testing.T) {
 	require.Nil(t, h.get(p).Attachment, "nobody has looked at the other database yet")
 }
 
-// The run of a candidate may end between the look whether there is one and the reading of the pipeline. What has arrived since is exported
-// then, not passed over.
-func TestARunThatEndsWhileItsPipelineIsReadHidesNothing(t *testing.T) {
-	h := open(t)
-	p := h.create(Spec{})
-	h.reader.append(h.project, clicks(0)...)
-	h.reader.seal()
-	h.drain()
-	h.advance(time.Minute)
-	h.reader.append(h.project, clicks(0)...)
-	h.reader.seal()
-	did, err := h.worker.export(t.Context(), candidate{Pipeline: h.get(p), open: true}, h.reader.sealed)
-	require.NoError(t, err)
-	require.True(t, did)
-	require.Equal(t, h.reader.sealed, h.get(p).Published)
-	runs, err := h.store.Runs(t.Context(), p.ID, 10)
-	require.NoError(t, err)
-	require.Len(t, runs, 2)
-	require.Equal(t, int64(len(clicks(0))), runs[0].Totals.Rows)
-}
-
 func TestPipelinesAreAttachedToAWarehouseOnlyWhereThereIsOne(t *testing.T) {
 	cases := map[string]struct {
 		spec Spec
