@@ -81,16 +81,31 @@ func (s sqlCounter) query(ctx context.Context, database, table, what, more strin
 	return nil
 }
 
-// schemaOf returns the external schema that shows the catalog database.
+// schemaOf returns an external schema that shows the catalog database.
 func (s sqlCounter) schemaOf(ctx context.Context, database string) (string, error) {
 	schemas, err := s.engine.Schemas(ctx, sqlDatabase)
 	if err != nil {
 		return "", fmt.Errorf("listing external schemas: %w", err)
 	}
-	for _, e := range schemas {
-		if strings.EqualFold(e.GlueDatabase, database) {
-			return e.Name, nil
-		}
+	if name, ok := chooseSchema(schemas, database); ok {
+		return name, nil
 	}
 	return "", fmt.Errorf("no external schema shows catalog database %s", database)
+}
+
+// chooseSchema prefers a schema that is read without a role, as those are that pipelines are attached by: whether a role may read a table
+// says nothing about the rows that are there.
+func chooseSchema(schemas []*engine.ExternalSchema, database string) (name string, ok bool) {
+	for _, e := range schemas {
+		if !strings.EqualFold(e.GlueDatabase, database) {
+			continue
+		}
+		if e.Role() == "" {
+			return e.Name, true
+		}
+		if !ok {
+			name, ok = e.Name, true
+		}
+	}
+	return name, ok
 }

@@ -93,7 +93,7 @@ func (s *Session) dropSchemas(ctx context.Context, st *rsql.DropSchema) error {
 			return err
 		}
 		if st.ExternalDatabase {
-			if err := s.engine.roleMay(ctx, e.role(), "DeleteDatabase", e.GlueDatabase, ""); err != nil {
+			if err := s.engine.roleMay(ctx, e.Role(), "DeleteDatabase", e.GlueDatabase, ""); err != nil {
 				return err
 			}
 			if err := s.engine.catalog.DeleteDatabase(ctx, e.GlueDatabase); err != nil {

@@ -84,7 +84,7 @@ func (s *Session) createExternalTable(ctx context.Context, st *rsql.CreateExtern
 	for _, p := range st.Properties {
 		t.Parameters[p.Name] = p.Value
 	}
-	if err := s.engine.roleMay(ctx, e.role(), "CreateTable", e.GlueDatabase, name); err != nil {
+	if err := s.engine.roleMay(ctx, e.Role(), "CreateTable", e.GlueDatabase, name); err != nil {
 		return err
 	}
 	err = s.engine.catalog.CreateTable(ctx, e.GlueDatabase, t)
@@ -158,7 +158,7 @@ func (s *Session) alterExternalTable(ctx context.Context, st *rsql.AlterTable) e
 	change := map[bool]string{true: "BatchCreatePartition", false: "BatchDeletePartition"}
 	_, adds := st.Action.(*rsql.AddPartitions)
 	for _, action := range []string{"GetTable", change[adds]} {
-		if err := s.engine.roleMay(ctx, e.role(), action, e.GlueDatabase, name); err != nil {
+		if err := s.engine.roleMay(ctx, e.Role(), action, e.GlueDatabase, name); err != nil {
 			return err
 		}
 	}
@@ -239,7 +239,7 @@ func (s *Session) dropTables(ctx context.Context, st *rsql.DropRelations) error 
 		if err != nil {
 			return err
 		}
-		if err := s.engine.roleMay(ctx, e.role(), "DeleteTable", e.GlueDatabase, name); err != nil {
+		if err := s.engine.roleMay(ctx, e.Role(), "DeleteTable", e.GlueDatabase, name); err != nil {
 			return err
 		}
 		err = s.engine.catalog.DeleteTable(ctx, e.GlueDatabase, name)

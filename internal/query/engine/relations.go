@@ -109,7 +109,7 @@ func (n *names) lookup(schema, name string) (*rsql.Relation, error) {
 	if err := s.engine.requireUsage(n.ctx, s.user, external); err != nil {
 		return nil, err
 	}
-	role := external.role()
+	role := external.Role()
 	if err := s.engine.roleMay(n.ctx, role, "GetTable", external.GlueDatabase, name); err != nil {
 		return nil, err
 	}

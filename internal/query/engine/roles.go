@@ -31,9 +31,9 @@ func (e *NotAssumableError) Error() string {
 	return fmt.Sprintf("User %s is not authorized to assume IAM Role %s", e.User, e.Role)
 }
 
-// role is the role that a schema's tables are read with: an ARN, or what stands for an identity that is not here (default, SESSION) and
+// Role is the role that a schema's tables are read with: an ARN, or what stands for an identity that is not here (default, SESSION) and
 // is not evaluated, or "" for a schema that the administrator attached without one.
-func (s *ExternalSchema) role() string {
+func (s *ExternalSchema) Role() string {
 	var options struct {
 		Role string `json:"IAM_ROLE"`
 	}

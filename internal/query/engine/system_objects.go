@@ -62,7 +62,7 @@ func (s *Session) externalTables(ctx context.Context) ([]object, error) {
 			return nil, err
 		}
 		// A schema whose role may not list is shown without tables: one of them must not break the views of all. A query of its tables says why.
-		if err := s.engine.roleMay(ctx, e.role(), "GetTables", e.GlueDatabase, "*"); err != nil {
+		if err := s.engine.roleMay(ctx, e.Role(), "GetTables", e.GlueDatabase, "*"); err != nil {
 			if _, ok := errors.AsType[*rsql.Error](err); ok {
 				continue
 			}
