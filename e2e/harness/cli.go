@@ -90,8 +90,8 @@ func (s *Service) CreatePipelines(project string) {
 	}
 }
 
-// AwaitPublished returns when all active pipelines of the project have published what is in the log, and the warehouse
-// knows of them.
+// AwaitPublished returns when all active pipelines of the project have published what is in the log, and the warehouse, where there is
+// one, knows of them.
 func (s *Service) AwaitPublished(project int64) {
 	s.tb.Helper()
 	ctx, api := s.Context(), s.API()
@@ -112,14 +112,16 @@ func (s *Service) AwaitPublished(project int64) {
 			s.tb.Fatal(ctx.Err())
 		}
 		waiting = waiting[:0]
-		attached := false
+		attached, wanted := false, false
 		for _, p := range all {
+			// The warehouse is one that the pipeline names, or the SQL of this installation over the embedded catalog.
+			wanted = wanted || p.UseGlue && (p.Workgroup != "" || p.Cluster != "" || p.GlueRegion == "" && p.GlueRole == "")
 			attached = attached || p.Attached
 			if p.State == "active" && p.Published < status.LogPosition {
 				waiting = append(waiting, p)
 			}
 		}
-		return err == nil && len(waiting) == 0 && attached
+		return err == nil && len(waiting) == 0 && (attached || !wanted)
 	})
 	waiting = nil
 }

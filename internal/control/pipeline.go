@@ -38,6 +38,8 @@ type Pipeline struct {
 	Region            string    `json:"s3_region"`
 	UseGlue           bool      `json:"use_glue"`
 	Database          string    `json:"glue_database"`
+	GlueRegion        string    `json:"glue_region"`
+	GlueRole          string    `json:"glue_role"`
 	TablePrefix       string    `json:"glue_table_prefix"`
 	Workgroup         string    `json:"redshift_workgroup"`
 	Cluster           string    `json:"redshift_cluster"`
