@@ -66,7 +66,7 @@ func TestKillSchematized(t *testing.T) {
 	t.Logf("readers looked %d times", watched.looks())
 	s.MustRun("pipeline", "run", "--project", "shop", rawName(t, s, p))
 	s.AwaitPublished(p.ID)
-	requireAttached(t, s, p)
+	s.AwaitAttached(p.ID)
 	s.RequireExact("shop")
 	for _, query := range []string{
 		"SELECT id FROM " + syncSchema + ".mp_master_event", "SELECT id FROM " + appendSchema + ".mp_master_event",
@@ -90,24 +90,6 @@ func TestKillSchematized(t *testing.T) {
 	}
 	require.Empty(t, clients.links.Differences(links), "identity mappings")
 	t.Logf("%d runs were interrupted", interrupted(t, s, p))
-}
-
-// requireAttached returns when SQL knows the database of every pipeline that has one. An attempt that a kill cut short is made again after
-// minutes, or at once by a run.
-func requireAttached(t *testing.T, s *harness.Service, p control.Project) {
-	t.Helper()
-	s.Await("every database is attached", func() bool {
-		all, err := s.API().Pipelines(s.Context(), p.ID)
-		require.NoError(t, err)
-		done := true
-		for _, x := range all {
-			if x.UseGlue && !x.Attached {
-				done = false
-				s.MustRun("pipeline", "run", "--project", "shop", x.Name)
-			}
-		}
-		return done
-	})
 }
 
 // rawName returns the name of the raw pipeline.

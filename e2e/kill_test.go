@@ -63,7 +63,7 @@ func TestKill(t *testing.T) {
 	}
 	clients.Stop()
 	awaitPublished(s, p.ID)
-	awaitAttached(s, p.ID)
+	s.AwaitAttached(p.ID)
 	s.RequireExact("shop")
 	clients.requireAllThere(s, tables...)
 	require.Empty(t, s.Strays(filepath.Join(s.Dir, "lake")))

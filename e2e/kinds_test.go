@@ -67,7 +67,7 @@ func TestEveryKindOfPipelineUnderTraffic(t *testing.T) {
 	s.Kill()
 	s.Start()
 	awaitPublished(s, p.ID)
-	awaitAttached(s, p.ID)
+	s.AwaitAttached(p.ID)
 	all, err := s.API().Pipelines(s.Context(), p.ID)
 	require.NoError(t, err)
 	for _, x := range all {
@@ -111,19 +111,6 @@ func awaitPublished(s *harness.Service, project int64) {
 		})
 	}
 	s.AwaitPublished(project)
-}
-
-// awaitAttached waits until the warehouse knows the catalogs of all pipelines that have one.
-func awaitAttached(s *harness.Service, project int64) {
-	s.Await("all catalogs are attached", func() bool {
-		all, err := s.API().Pipelines(s.Context(), project)
-		for _, x := range all {
-			if x.Type != "s3-raw" && !x.Attached {
-				return false
-			}
-		}
-		return err == nil
-	})
 }
 
 // externalTable returns the name of a catalog table in SQL.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/refract-io/refract/internal/control"
@@ -124,6 +125,16 @@ func (s *Service) AwaitPublished(project int64) {
 		return err == nil && len(waiting) == 0 && (attached || !wanted)
 	})
 	waiting = nil
+}
+
+// AwaitAttached returns when the warehouse knows the catalog of every pipeline of the project that has one. Each must have published something.
+func (s *Service) AwaitAttached(project int64) {
+	s.tb.Helper()
+	s.Await("all catalogs are attached", func() bool {
+		s.RequireRunning()
+		all, err := s.API().Pipelines(s.Context(), project)
+		return err == nil && !slices.ContainsFunc(all, func(p control.Pipeline) bool { return p.UseGlue && !p.Attached })
+	})
 }
 
 // RequireExact fails the test unless `refract verify` finds the same records at every stage. It returns the report.

@@ -164,3 +164,11 @@ func (s *server) published(ctx context.Context, p *control.Pipeline) error {
 		return now.Published >= status.LogPosition, err
 	})
 }
+
+// attached waits until the warehouse knows the tables of the pipeline, which has published.
+func (s *server) attached(ctx context.Context, p *control.Pipeline) error {
+	return s.await(ctx, time.Minute, "attach the catalog", func(ctx context.Context) (bool, error) {
+		now, err := s.Pipeline(ctx, p.Project, p.ID)
+		return now.Attached, err
+	})
+}

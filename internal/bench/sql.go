@@ -50,6 +50,9 @@ func runSQL(t *trial) (err error) {
 	if err := s.published(t, &made); err != nil {
 		return err
 	}
+	if err := s.attached(t, &made); err != nil {
+		return err
+	}
 	w, err := s.warehouse(t)
 	if err != nil {
 		return err

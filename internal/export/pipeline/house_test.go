@@ -44,9 +44,10 @@ type house struct {
 	mu    sync.Mutex
 	clock time.Time
 	real  atomic.Bool // time goes by itself
-	// attached counts the calls of Attach; attachErr is its answer.
+	// attached counts the calls of Attach; attachErr is its answer, attaching, which may be nil, is called first.
 	attached  int
 	attachErr error
+	attaching func()
 
 	config Config
 	worker *Worker
@@ -141,6 +142,9 @@ func (h *house) Catalog(context.Context, *Definition) (catalog.Catalog, error) {
 
 // Attach implements Attacher.
 func (h *house) Attach(_ context.Context, d *Definition, database string) (*Attachment, error) {
+	if h.attaching != nil {
+		h.attaching()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.attached++

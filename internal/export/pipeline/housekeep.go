@@ -107,20 +107,3 @@ func (w *Worker) collect(ctx context.Context, p *Pipeline) error {
 	}
 	return w.Store.release(ctx, w.Store.db, p, w.Owner, "")
 }
-
-// attach tells the warehouse about the catalog database. It works beside exports and without the pipeline's lease; claiming it moves
-// the next attempt on, so that no other worker makes the same one.
-func (w *Worker) attach(ctx context.Context, p *Pipeline) error {
-	if err := w.Store.claimAttach(ctx, p, w.Store.now().Add(attachTimeout)); err != nil {
-		return err
-	}
-	limited, done := context.WithTimeout(ctx, attachTimeout)
-	defer done()
-	seen, cause := w.Attacher.Attach(limited, &p.Definition, p.Glue.Database)
-	if seen != nil {
-		seen.At = w.Store.now()
-	}
-	record, recorded := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer recorded()
-	return w.Store.attached(record, p, seen, cause, w.Store.now().Add(w.attachPause(p.attachTries+1, cause)))
-}

@@ -307,27 +307,3 @@ func (s *Store) finish(ctx context.Context, p *Pipeline) error {
 	s.tellChanged()
 	return nil
 }
-
-// claimAttach makes the attempt to attach this worker's until the time given. It fails with errLeaseLost.
-func (s *Store) claimAttach(ctx context.Context, p *Pipeline, until time.Time) error {
-	res, err := s.db.Exec(ctx, `UPDATE pipeline SET attach_ms = ? WHERE id = ? AND attached = 0 AND attach_ms = ?`, until.UnixMilli(), p.ID, p.attachMS)
-	return leaseResult(res, err, "attaching the catalog of pipeline "+p.Name)
-}
-
-// attached records the outcome of an attempt to attach; a failed one is repeated at next.
-func (s *Store) attached(ctx context.Context, p *Pipeline, seen *Attachment, cause error, next time.Time) error {
-	text, err := seen.encode()
-	if err != nil {
-		return err
-	}
-	if cause == nil {
-		_, err = s.db.Exec(ctx, `UPDATE pipeline SET attached = 1, attach_ms = 0, attach_error = '', attachment = ? WHERE id = ?`, text, p.ID)
-	} else {
-		_, err = s.db.Exec(ctx, `UPDATE pipeline SET attach_tries = attach_tries + 1, attach_ms = ?, attach_error = ? WHERE id = ?`,
-			next.UnixMilli(), cause.Error(), p.ID)
-	}
-	if err != nil {
-		return metaFault("recording whether pipeline "+p.Name+" is attached", err)
-	}
-	return nil
-}

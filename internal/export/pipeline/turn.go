@@ -20,8 +20,6 @@ var (
 const (
 	// recordTimeout bounds the writing of a result after the worker was told to stop.
 	recordTimeout = 10 * time.Second
-	// attachTimeout bounds an attempt to attach; a sleeping warehouse takes a minute to wake.
-	attachTimeout = 3 * time.Minute
 	// clearTimeout bounds the removal of objects.
 	clearTimeout = 2 * time.Minute
 	// maxBackoff is the attempt from which on pauses are the longest.
@@ -218,14 +216,4 @@ func (w *Worker) hold(ctx context.Context, stop context.CancelCauseFunc, id stri
 		}
 	}()
 	return ended
-}
-
-// attachPause is the pause after the try-th attempt to attach. One that waits for the user is tried ever more rarely: each attempt wakes a warehouse
-// that sleeps, which bills a minute at least. Running the pipeline tries at once.
-func (w *Worker) attachPause(try int, cause error) time.Duration {
-	pause := w.Backoff(try)
-	if fault.ClassOf(cause) == fault.Setup {
-		pause = max(pause, min(15*time.Minute<<min(try-1, 10), 12*time.Hour))
-	}
-	return pause
 }
