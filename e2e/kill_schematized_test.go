@@ -22,11 +22,12 @@ import (
 	"github.com/refract-io/refract/internal/control"
 )
 
-// The schemas that SQL knows the tables of the pipelines of TestKillSchematized under: each has a database of its own.
+// The catalog databases of the pipelines of TestKillSchematized and the external schemas that show them. The test makes the schemas: which database
+// gets mp_json_export depends on which one is attached first, and kills decide that.
 const (
-	syncSchema   = "mp_json_export"
-	appendSchema = "mp_json_export_appended"
-	multiSchema  = "mp_json_export_multi"
+	syncSchema   = "synced"
+	appendSchema = "appended"
+	multiSchema  = "multi"
 )
 
 // TestKillSchematized kills the service again and again while schematized pipelines of every kind and a raw one export what clients
@@ -43,10 +44,13 @@ func TestKillSchematized(t *testing.T) {
 		s.MustRun(append([]string{"pipeline", "create", "--project", "shop"}, args...)...)
 	}
 	continuous := []string{"--type", "aws", "--frequency", "continuous", "--interval", "200ms"}
-	create(append(continuous, "--source", "events", "--format", "parquet", "--sync", "--glue-database", "synced", "--s3-prefix", "synced")...)
-	create(append(continuous, "--source", "people", "--format", "parquet", "--glue-database", "synced", "--s3-prefix", "synced")...)
-	create(append(continuous, "--source", "events", "--format", "json", "--glue-database", "appended", "--s3-prefix", "appended")...)
-	create(append(continuous, "--source", "events", "--format", "parquet", "--schema", "multischema", "--glue-database", "multi", "--s3-prefix", "multi")...)
+	create(append(continuous, "--source", "events", "--format", "parquet", "--sync", "--glue-database", syncSchema, "--s3-prefix", syncSchema)...)
+	create(append(continuous, "--source", "people", "--format", "parquet", "--glue-database", syncSchema, "--s3-prefix", syncSchema)...)
+	create(append(continuous, "--source", "events", "--format", "json", "--glue-database", appendSchema, "--s3-prefix", appendSchema)...)
+	create(append(continuous, "--source", "events", "--format", "parquet", "--schema", "multischema", "--glue-database", multiSchema, "--s3-prefix", multiSchema)...)
+	for _, schema := range []string{syncSchema, appendSchema, multiSchema} {
+		s.Rows("CREATE EXTERNAL SCHEMA " + schema + " FROM DATA CATALOG DATABASE '" + schema + "' IAM_ROLE default CREATE EXTERNAL DATABASE IF NOT EXISTS")
+	}
 	create("--type", "s3-raw", "--frequency", "hourly", "--from", time.Now().AddDate(0, 0, -25).Format(time.DateOnly), "--s3-prefix", "raw")
 	clients := startTraffic(t, s, p)
 	watched := watchTables(t, s)

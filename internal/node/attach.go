@@ -27,10 +27,11 @@ const (
 type attacher struct {
 	engine       *engine.Engine // nil in a process without the query role
 	destinations *destinations
+	pipelines    *pipeline.Store
 	log          *slog.Logger
 }
 
-func (n *Node) newAttacher() attacher { return attacher{n.engine, n.destinations, n.log} }
+func (n *Node) newAttacher() attacher { return attacher{n.engine, n.destinations, n.pipelines, n.log} }
 
 // Attach implements pipeline.Attacher.
 func (a attacher) Attach(ctx context.Context, d *pipeline.Definition, database string) (*pipeline.Attachment, error) {
@@ -43,23 +44,44 @@ func (a attacher) Attach(ctx context.Context, d *pipeline.Definition, database s
 	return a.embedded(ctx, d, database)
 }
 
-// embedded attaches the database in this process. The schema of the first catalog database is called as Mixpanel calls it; further
-// databases, which belong to other projects, get the database's name behind it.
+// embedded attaches the database in this process.
 func (a attacher) embedded(ctx context.Context, d *pipeline.Definition, database string) (*pipeline.Attachment, error) {
 	schemas, err := a.engine.Schemas(ctx, sqlDatabase)
 	if err != nil {
 		return nil, fmt.Errorf("listing external schemas: %w", err)
 	}
-	name := externalSchema
-	for _, s := range schemas {
-		if s.Name == externalSchema && !strings.EqualFold(s.GlueDatabase, database) {
-			name = externalSchema + "_" + strings.ToLower(database)
-		}
+	pipelines, err := a.pipelines.List(ctx, 0)
+	if err != nil {
+		return nil, err
 	}
+	name := schemaName(schemas, pipelines, database)
 	if err := a.engine.AttachSchema(ctx, sqlDatabase, name, database); err != nil {
 		return nil, err
 	}
 	return a.read(ctx, name, namedTable(d))
+}
+
+// schemaName returns the external schema for a catalog database. That of the oldest pipeline, whichever is attached first, is called as Mixpanel calls it;
+// others get the database's name behind it. A database that has a schema of either name keeps it.
+func schemaName(schemas []*engine.ExternalSchema, pipelines []*pipeline.Pipeline, database string) string {
+	own := externalSchema + "_" + strings.ToLower(database)
+	for _, s := range schemas {
+		if (s.Name == externalSchema || s.Name == own) && strings.EqualFold(s.GlueDatabase, database) {
+			return s.Name
+		}
+	}
+	if slices.ContainsFunc(schemas, func(s *engine.ExternalSchema) bool { return s.Name == externalSchema }) {
+		return own
+	}
+	for _, p := range pipelines {
+		if p.State != pipeline.Cancelled && !p.Redshift.Named() && p.Glue.Embedded() {
+			if !strings.EqualFold(p.Glue.Database, database) {
+				return own
+			}
+			break
+		}
+	}
+	return externalSchema
 }
 
 // read looks at an external schema of the embedded warehouse as its readers do: at its tables, and at a row of the one named or, if it has none of
