@@ -29,6 +29,8 @@ type Group struct {
 	arrays []array
 	rows   int
 	bytes  int64
+	// expected has the sizes that the buffers of the columns get with their first value, as far as it goes.
+	expected []int
 }
 
 // array holds one column. Only values are stored, no nulls, in the PLAIN layout of pages, except that a boolean takes a byte.
@@ -40,6 +42,9 @@ type array struct {
 	// valid has a bit for each of these rows, the lowest first: 1 for a value, 0 for null.
 	valid []byte
 	data  []byte
+	// cuts are where pages end, page is the last of them.
+	cuts []cut
+	page cut
 }
 
 // AddColumn adds a column, null in the rows so far, and returns its index.
@@ -79,10 +84,23 @@ func (g *Group) AddCounts(counts []int64) []int64 {
 func (g *Group) Held() int64 {
 	held := int64(cap(g.arrays)) * int64(unsafe.Sizeof(array{}))
 	for i := range g.arrays {
-		held += int64(cap(g.arrays[i].valid) + cap(g.arrays[i].data))
+		a := &g.arrays[i]
+		held += int64(cap(a.valid)+cap(a.data)) + int64(cap(a.cuts))*int64(unsafe.Sizeof(cut{}))
 	}
 	return held
 }
+
+// Sizes returns the bytes of values of each column, as Expect takes them.
+func (g *Group) Sizes() []int {
+	sizes := make([]int, len(g.arrays))
+	for i := range g.arrays {
+		sizes[i] = len(g.arrays[i].data)
+	}
+	return sizes
+}
+
+// Expect makes the columns' first values allocate buffers of such sizes and an eighth more, for rows like those of the group that had them.
+func (g *Group) Expect(sizes []int) { g.expected = sizes }
 
 // Rows returns the number of rows that are ended.
 func (g *Group) Rows() int { return g.rows }
@@ -111,6 +129,7 @@ func (g *Group) Reset() {
 		a := &g.arrays[i]
 		a.rows, a.count = 0, 0
 		a.valid, a.data = a.valid[:0], a.data[:0]
+		a.cuts, a.page = a.cuts[:0], cut{}
 	}
 	g.rows, g.bytes = 0, 0
 }
@@ -118,14 +137,12 @@ func (g *Group) Reset() {
 // SetString sets a String column of the current row. It reports false, as the other setters do, and changes nothing if the column is
 // set already. The value is copied.
 func (g *Group) SetString(column int, value []byte) bool {
-	a := &g.arrays[column]
-	if !a.take(g.rows) {
+	to := g.add(column, 4+len(value))
+	if to == nil {
 		return false
 	}
-	a.room(4 + len(value))
-	a.data = binary.LittleEndian.AppendUint32(a.data, uint32(len(value)))
-	a.data = append(a.data, value...)
-	g.bytes += int64(4 + len(value))
+	binary.LittleEndian.PutUint32(to, uint32(len(value)))
+	copy(to[4:], value)
 	return true
 }
 
@@ -145,35 +162,50 @@ func (g *Group) SetDouble(column int, value float64) bool {
 }
 
 func (g *Group) setWord(column int, word uint64) bool {
-	a := &g.arrays[column]
-	if !a.take(g.rows) {
+	to := g.add(column, 8)
+	if to == nil {
 		return false
 	}
-	a.room(8)
-	a.data = binary.LittleEndian.AppendUint64(a.data, word)
-	g.bytes += 8
+	binary.LittleEndian.PutUint64(to, word)
 	return true
 }
 
 // SetBoolean sets a Boolean column of the current row.
 func (g *Group) SetBoolean(column int, value bool) bool {
-	a := &g.arrays[column]
-	if !a.take(g.rows) {
+	to := g.add(column, 1)
+	if to == nil {
 		return false
 	}
-	var b byte
+	to[0] = 0
 	if value {
-		b = 1
+		to[0] = 1
 	}
-	a.data = append(a.data, b)
-	g.bytes++
 	return true
+}
+
+// add adds a value of n bytes to a column of the current row and returns where to write it, nil if the column is set already. The length of the
+// buffer is changed in place, since an assignment of what append returns would tell the garbage collector of a pointer with each value.
+func (g *Group) add(column, n int) []byte {
+	a := &g.arrays[column]
+	if !a.take(g.rows) {
+		return nil
+	}
+	size := len(a.data)
+	if cap(a.data)-size < n {
+		g.room(column, n)
+	}
+	a.data = a.data[:size+n]
+	g.bytes += int64(n)
+	return a.data[size : size+n : size+n]
 }
 
 // take makes room for a value in the row and reports whether there is none yet.
 func (a *array) take(row int) bool {
 	if a.rows > row {
 		return false
+	}
+	if row >= a.page.row+pageRows || len(a.data) >= a.page.pos+pageBytes {
+		a.divide(row)
 	}
 	for at := row >> 3; at >= len(a.valid); {
 		a.valid = append(a.valid, 0)
@@ -187,14 +219,15 @@ func (a *array) take(row int) bool {
 // doubledBytes is the size up to which the buffer of a column doubles when it is full; a larger one grows by half.
 const doubledBytes = 1 << 20
 
-// room makes room for n bytes. Buffers grow faster than append would make them, by a quarter, which copies each byte several times.
-func (a *array) room(n int) {
-	if cap(a.data)-len(a.data) >= n {
-		return
-	}
+// room makes room for n bytes in a column. Buffers grow faster than append would make them, by a quarter, which copies each byte several times.
+func (g *Group) room(column, n int) {
+	a := &g.arrays[column]
 	more := len(a.data)
 	if more > doubledBytes {
 		more /= 2
+	}
+	if cap(a.data) == 0 && column < len(g.expected) {
+		more = g.expected[column] + g.expected[column]/8
 	}
 	a.data = slices.Grow(a.data, max(n, more))
 }

@@ -1,9 +1,6 @@
 package parquet
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
 const (
 	// pageBytes is the size of values at which a page ends, pageRows the number of rows; rows are a multiple of 8, so that a page's
@@ -17,30 +14,29 @@ const (
 // cut is a position in an array: so many rows, values, and bytes of data lie before it.
 type cut struct{ row, value, pos int }
 
-// next returns where the page that begins at c ends.
-func (a *array) next(c cut, rows int) cut {
-	from := c.pos
-	for limit := min(rows, c.row+pageRows); c.row < limit && c.pos-from < pageBytes; c.row += 8 {
-		if c.row>>3 >= len(a.valid) {
-			// Only nulls are left.
-			c.row = limit
-			return c
-		}
-		n := bits.OnesCount8(a.valid[c.row>>3])
-		c.value += n
-		switch a.kind {
-		case String:
-			for ; n > 0; n-- {
-				c.pos = a.span(c.pos)
-			}
-		case Boolean:
-			c.pos += n
-		default:
-			c.pos += 8 * n
-		}
+// divide notes where pages end before the row, which gets a value next and is beyond the current page. It is done while rows come, since the bytes
+// of texts would have to be walked over once more later.
+func (a *array) divide(row int) {
+	if len(a.data)-a.page.pos >= pageBytes && a.rows <= row&^7 {
+		a.end((a.rows + 7) &^ 7)
 	}
-	c.row = min(c.row, rows)
-	return c
+	for row >= a.page.row+pageRows {
+		a.end(a.page.row + pageRows)
+	}
+}
+
+// end ends a page before the row, which is a multiple of 8, with all values that there are.
+func (a *array) end(row int) {
+	a.page = cut{row, a.count, len(a.data)}
+	a.cuts = append(a.cuts, a.page)
+}
+
+// next returns where the page that begins at c ends, which is the n-th one.
+func (a *array) next(n int, c cut, rows int) cut {
+	if n < len(a.cuts) {
+		return a.cuts[n]
+	}
+	return cut{min(rows, c.row+pageRows), a.count, len(a.data)}
 }
 
 // appendLevels appends the definition levels of the rows [from, to): a length of four bytes and runs of the RLE/bit-packing hybrid.

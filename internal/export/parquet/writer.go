@@ -140,8 +140,8 @@ func (w *Writer) writeChunk(m *chunkMeta, a *array, rows int) error {
 		m.bounds = boundsOf(a.kind, a.data, a.count)
 	}
 	m.data = w.offset
-	for from := (cut{}); from.row < rows; {
-		to := a.next(from, rows)
+	for page, from := 0, (cut{}); from.row < rows; page++ {
+		to := a.next(page, from, rows)
 		w.page = a.appendLevels(w.page[:0], from, to)
 		encoding := encodingPlain
 		if indexed {

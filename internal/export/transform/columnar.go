@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -42,7 +43,7 @@ func newColumnar(ctx context.Context, b bucket.Bucket, o TablesOptions) *columna
 	c := &columnar{
 		parts: lake.NewParts(ctx, b, o.Layout, o.Window, lake.Columnar, o.Writer),
 		work:  make(chan *encoding), back: make(chan *encoding, 2),
-		taken: map[*parquet.Group]int64{}, most: o.Memory,
+		taken: map[*parquet.Group]int64{}, most: o.Memory * 3 / 2, // two groups of the usual size, with what their buffers have in reserve
 	}
 	c.parts.Go(c.encode)
 	return c
@@ -55,15 +56,17 @@ func (c *columnar) waits() bool { return true }
 func (c *columnar) long() int64 { return 0 }
 
 // spare prefers a group that the table has had before: its buffers fit.
-func (c *columnar) spare(table int) *parquet.Group {
-	if table < len(c.spares) {
-		if n := len(c.spares[table]); n > 0 {
-			g := c.spares[table][n-1]
-			c.spares[table] = c.spares[table][:n-1]
-			return g
-		}
+func (c *columnar) spare(table int) *parquet.Group { return cmp.Or(c.kept(table), new(parquet.Group)) }
+
+// kept returns a group that was kept for the table, nil for none.
+func (c *columnar) kept(table int) *parquet.Group {
+	if table >= len(c.spares) || len(c.spares[table]) == 0 {
+		return nil
 	}
-	return new(parquet.Group)
+	last := len(c.spares[table]) - 1
+	g := c.spares[table][last]
+	c.spares[table] = c.spares[table][:last]
+	return g
 }
 
 func (c *columnar) keep(table int, g *parquet.Group) {
@@ -74,7 +77,7 @@ func (c *columnar) keep(table int, g *parquet.Group) {
 }
 
 func (c *columnar) write(g *rowGroup) error {
-	full := g.Group
+	full, sizes := g.Group, g.Sizes()
 	err := c.send(&encoding{
 		folder: g.folder, table: g.table, columns: g.schema.Columns(), group: full,
 		rows: lake.Rows{Count: int64(full.Rows()), MinPosition: g.min, MaxPosition: g.max},
@@ -83,8 +86,25 @@ func (c *columnar) write(g *rowGroup) error {
 		return err
 	}
 	c.collect()
-	g.Group = c.spare(g.table)
+	g.Group = c.another(g.table, sizes)
 	return nil
+}
+
+// another returns an empty group for further rows like those of one that had columns of such sizes.
+func (c *columnar) another(table int, sizes []int) *parquet.Group {
+	if g := c.kept(table); g != nil {
+		return g
+	}
+	g, expected := new(parquet.Group), int64(0)
+	for _, size := range sizes {
+		expected += int64(size)
+	}
+	if c.held+expected <= c.most {
+		g.Expect(sizes)
+		c.held += expected
+		c.taken[g] = expected
+	}
+	return g
 }
 
 // collect takes back groups that are encoded. Those that would hold too much memory are let go.
