@@ -196,22 +196,22 @@ func TestTemporaryLoginsExpire(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	w := e.DataAPI()
 	wire := e.Wire()
-	open := func(name string) string {
-		s, err := wire.Open(t.Context(), pgwire.Startup{User: name, Database: "dev"})
+	login := func(name, password string) string {
+		l, err := wire.Login(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, pgwire.HashPassword(name, password), l.Secret)
+		s, err := wire.Open(t.Context(), pgwire.Startup{User: l.User, Database: "dev"})
 		require.NoError(t, err)
 		defer func() { require.NoError(t, s.Close()) }()
 		return s.(*wireSession).user.Name
 	}
 	require.NoError(t, w.SetLogin(t.Context(), "IAM:admin", "admin", "once", time.Now().Add(time.Hour)))
-	secret, err := wire.Secret(t.Context(), "iam:ADMIN")
-	require.NoError(t, err)
-	require.Equal(t, pgwire.HashPassword("IAM:admin", "once"), secret)
-	require.Equal(t, "admin", open("IAM:admin"), "the name stands for another user")
-	require.Equal(t, "admin", open("admin"))
+	require.Equal(t, "admin", login("IAM:admin", "once"), "the name stands for another user")
+	require.Equal(t, "admin", login("admin", "secret"))
 	require.NoError(t, w.Authenticate(t.Context(), "admin", "secret"), "the user's own password stays")
 	require.Error(t, w.Authenticate(t.Context(), "admin", "once"))
 	require.NoError(t, w.SetLogin(t.Context(), "IAM:admin", "admin", "once", time.Now().Add(-time.Second)))
-	_, err = wire.Secret(t.Context(), "IAM:admin")
+	_, err = wire.Login(t.Context(), "IAM:admin")
 	require.ErrorIs(t, err, pgwire.ErrNoUser)
 	require.Error(t, w.Authenticate(t.Context(), "nobody", ""))
 }

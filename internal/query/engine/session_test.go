@@ -262,14 +262,14 @@ func TestWhatTheEngineCannotDoIsRefusedByName(t *testing.T) {
 func TestPasswordsExpire(t *testing.T) {
 	e := openEngine(t, newLake(t))
 	require.NoError(t, e.CreateUser(t.Context(), "IAM:bob", "short-lived", false, time.Now().Add(time.Hour)))
-	secret, err := e.Wire().Secret(t.Context(), "IAM:bob")
+	login, err := e.Wire().Login(t.Context(), "IAM:bob")
 	require.NoError(t, err)
-	require.Equal(t, pgwire.HashPassword("IAM:bob", "short-lived"), secret)
+	require.Equal(t, pgwire.Login{User: "IAM:bob", Secret: pgwire.HashPassword("IAM:bob", "short-lived")}, login)
 	require.NoError(t, e.CreateUser(t.Context(), "IAM:bob", "short-lived", false, time.Now().Add(-time.Second)))
-	_, err = e.Wire().Secret(t.Context(), "IAM:bob")
+	_, err = e.Wire().Login(t.Context(), "IAM:bob")
 	require.ErrorIs(t, err, pgwire.ErrNoUser)
 	require.NoError(t, e.EnsureUser(t.Context(), "IAMR:role"))
-	_, err = e.Wire().Secret(t.Context(), "IAMR:role")
+	_, err = e.Wire().Login(t.Context(), "IAMR:role")
 	require.ErrorIs(t, err, pgwire.ErrNoUser, "users of IAM identities have no password")
 }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -18,13 +17,15 @@ func (e *Engine) Wire() pgwire.Backend { return wireBackend{e} }
 
 type wireBackend struct{ engine *Engine }
 
-// Secret implements pgwire.Backend. A temporary login goes before the password of a user of its name. Users without a password, or with one
+// Login implements pgwire.Backend. A temporary login goes before the password of a user of its name. Users without a password, or with one
 // that has expired, can't log in.
-func (b wireBackend) Secret(ctx context.Context, user string) (string, error) {
-	if _, password, err := b.engine.login(ctx, user); err != nil || password != "" {
-		return password, err
+func (b wireBackend) Login(ctx context.Context, name string) (pgwire.Login, error) {
+	user, password, err := b.engine.login(ctx, name)
+	if err != nil || password != "" {
+		return pgwire.Login{User: user, Secret: password}, err
 	}
-	return b.engine.password(ctx, user)
+	password, err = b.engine.password(ctx, name)
+	return pgwire.Login{User: name, Secret: password}, err
 }
 
 // password is the stored form of a user's own password, or pgwire.ErrNoUser for one who can't log in by it.
@@ -47,11 +48,7 @@ var unsetParameters = []string{
 
 // Open implements pgwire.Backend.
 func (b wireBackend) Open(ctx context.Context, st pgwire.Startup) (pgwire.Session, error) {
-	user, _, err := b.engine.login(ctx, st.User)
-	if err != nil {
-		return nil, b.engine.wireError(err)
-	}
-	s, err := b.engine.Session(ctx, cmp.Or(user, st.User), strings.ToLower(st.Database))
+	s, err := b.engine.Session(ctx, st.User, strings.ToLower(st.Database))
 	if err != nil {
 		return nil, b.engine.wireError(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// HashPassword returns a password in the form Backend.Secret gives it: "md5" and the hex MD5 of password and user name, as
+// HashPassword returns a password in the form of Login.Secret: "md5" and the hex MD5 of password and user name, as
 // pg_shadow stores it. MD5 challenges need exactly this hash.
 func HashPassword(user, password string) string { return md5Hex(password + user) }
 
@@ -21,13 +21,13 @@ func md5Hex(s string) string {
 	return "md5" + hex.EncodeToString(sum[:])
 }
 
-// authenticate asks for the password and checks it. Unknown users are asked too, so that they can't be told apart.
-func (c *conn) authenticate(ctx context.Context, user string) error {
-	refused := fatal(codeAuth, fmt.Sprintf("password authentication failed for user %q", user))
-	stored, err := c.server.Backend.Secret(ctx, user)
+// authenticate asks for the password, checks it and returns the database user. Unknown users are asked too, so that they can't be told apart.
+func (c *conn) authenticate(ctx context.Context, name string) (user string, err error) {
+	refused := fatal(codeAuth, fmt.Sprintf("password authentication failed for user %q", name))
+	login, err := c.server.Backend.Login(ctx, name)
 	known := err == nil
 	if err != nil && !errors.Is(err, ErrNoUser) {
-		return fmt.Errorf("looking up user %q: %w", user, err)
+		return "", fmt.Errorf("looking up user %q: %w", name, err)
 	}
 	var salt [4]byte
 	if !c.encrypted {
@@ -38,28 +38,28 @@ func (c *conn) authenticate(ctx context.Context, user string) error {
 		c.send(&pgproto3.AuthenticationCleartextPassword{})
 	}
 	if err := c.flush(); err != nil {
-		return err
+		return "", err
 	}
 	msg, err := c.in.Receive()
 	if err != nil {
-		return err
+		return "", err
 	}
 	answer, ok := msg.(*pgproto3.PasswordMessage)
 	if !ok {
-		return fatal(codeProtocol, fmt.Sprintf("expected password response, got message %T", msg))
+		return "", fatal(codeProtocol, fmt.Sprintf("expected password response, got message %T", msg))
 	}
 	var want, got string
 	if c.encrypted {
-		want, got = stored, HashPassword(user, answer.Password)
+		want, got = login.Secret, HashPassword(name, answer.Password)
 	} else {
 		if known {
-			want = md5Hex(stored[len("md5"):] + string(salt[:]))
+			want = md5Hex(login.Secret[len("md5"):] + string(salt[:]))
 		}
 		got = answer.Password
 	}
 	if !known || subtle.ConstantTimeCompare([]byte(want), []byte(got)) != 1 {
-		return refused
+		return "", refused
 	}
 	c.send(&pgproto3.AuthenticationOk{})
-	return nil
+	return login.User, nil
 }

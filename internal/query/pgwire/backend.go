@@ -10,14 +10,22 @@ var ErrNoUser = errors.New("no such user")
 
 // Backend authenticates users and opens their sessions. It is safe for concurrent use.
 type Backend interface {
-	// Secret returns the user's password in PostgreSQL's stored form, "md5" followed by the hex MD5 of password and user name,
-	// or ErrNoUser.
-	Secret(ctx context.Context, user string) (string, error)
-	// Open opens a session for an authenticated user. Its errors are shown to the client, *Error as it is.
+	// Login looks up the name that a client wants to log in by. It fails with ErrNoUser if there is none.
+	Login(ctx context.Context, name string) (Login, error)
+	// Open opens a session for an authenticated login. Its errors are shown to the client, *Error as it is.
 	Open(ctx context.Context, s Startup) (Session, error)
 }
 
-// Startup is what the client said about itself. Parameters holds the run-time parameters of the start-up message, such as
+// Login is a name and a password that give a session. Temporary ones are another's than the user's own, and may be replaced at any time:
+// a session is the user's whose password was checked.
+type Login struct {
+	// User is the database user of the session.
+	User string
+	// Secret is the password in PostgreSQL's stored form: "md5" followed by the hex MD5 of password and login name.
+	Secret string
+}
+
+// Startup is what the client said about itself. User is the database user that it has logged in as. Parameters holds the run-time parameters of the start-up message, such as
 // application_name, without user and database.
 type Startup struct {
 	User, Database, Address string

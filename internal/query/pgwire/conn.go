@@ -131,7 +131,7 @@ func (c *conn) start(ctx context.Context) (bool, error) {
 	if m.ProtocolVersion != pgproto3.ProtocolVersion30 {
 		c.send(&pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: 0})
 	}
-	if err := c.authenticate(ctx, s.User); err != nil {
+	if s.User, err = c.authenticate(ctx, s.User); err != nil {
 		return false, err
 	}
 	c.in.SetMaxBodyLen(maxMessage)

@@ -18,16 +18,19 @@ import (
 // until it is cancelled, "begin" and "commit" do as they say, "notice" gives a notice, "halfway n" fails after n rows.
 type fakeBackend struct {
 	open    atomic.Int64
+	users   chan string   // told of whom a session is
 	waiting chan struct{} // told when a "wait" has begun
 }
 
-func newFake() *fakeBackend { return &fakeBackend{waiting: make(chan struct{}, 10)} }
+func newFake() *fakeBackend {
+	return &fakeBackend{waiting: make(chan struct{}, 10), users: make(chan string, 1000)}
+}
 
-func (b *fakeBackend) Secret(_ context.Context, user string) (string, error) {
-	if user == "ghost" {
-		return "", ErrNoUser
+func (b *fakeBackend) Login(_ context.Context, name string) (Login, error) {
+	if name == "ghost" {
+		return Login{}, ErrNoUser
 	}
-	return HashPassword(user, "secret"), nil
+	return Login{strings.TrimPrefix(name, "IAM:"), HashPassword(name, "secret")}, nil
 }
 
 func (b *fakeBackend) Open(_ context.Context, s Startup) (Session, error) {
@@ -35,6 +38,7 @@ func (b *fakeBackend) Open(_ context.Context, s Startup) (Session, error) {
 		return nil, &Error{Code: "3D000", Message: `database "missing" does not exist`}
 	}
 	b.open.Add(1)
+	b.users <- s.User
 	return &fakeSession{backend: b, status: 'I', params: []Parameter{{"server_version", "8.0.2"}, {"client_encoding", "UTF8"}, {"standard_conforming_strings", "on"}}}, nil
 }
 

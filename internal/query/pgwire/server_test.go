@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"net/url"
 	"os/exec"
 	"strings"
 	"testing"
@@ -114,6 +115,18 @@ func TestWrongPasswordsAndUnknownUsersAreRefusedAlike(t *testing.T) {
 	}
 	_, err := pgx.Connect(t.Context(), "postgres://alice:secret@"+addr+"/missing?sslmode=disable")
 	require.Equal(t, "3D000", sqlState(err))
+}
+
+func TestASessionIsTheUsersWhosePasswordWasChecked(t *testing.T) {
+	b := newFake()
+	addr := serve(t, &Server{}, b)
+	for name, user := range map[string]string{"IAM:ann": "ann", "ann": "ann"} {
+		u := url.URL{Scheme: "postgres", User: url.UserPassword(name, "secret"), Host: addr, Path: "/dev", RawQuery: "sslmode=disable"}
+		c, err := pgx.Connect(t.Context(), u.String())
+		require.NoError(t, err)
+		require.NoError(t, c.Close(t.Context()))
+		require.Equal(t, user, <-b.users)
+	}
 }
 
 func TestPasswordsTravelInClearOverTLSOnly(t *testing.T) {
