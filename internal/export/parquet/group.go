@@ -39,7 +39,7 @@ type array struct {
 	// rows is the number of rows up to the last value; those after it are null.
 	rows  int
 	count int
-	// valid has a bit for each of these rows, the lowest first: 1 for a value, 0 for null.
+	// valid has a bit for each of these rows, the lowest first: 1 for a value, 0 for null; and zero bytes after them.
 	valid []byte
 	data  []byte
 	// cuts are where pages end, page is the last of them.
@@ -186,34 +186,31 @@ func (g *Group) SetBoolean(column int, value bool) bool {
 // add adds a value of n bytes to a column of the current row and returns where to write it, nil if the column is set already. The length of the
 // buffer is changed in place, since an assignment of what append returns would tell the garbage collector of a pointer with each value.
 func (g *Group) add(column, n int) []byte {
-	a := &g.arrays[column]
-	if !a.take(g.rows) {
+	a, row, size := &g.arrays[column], g.rows, len(g.arrays[column].data)
+	if a.rows > row {
 		return nil
 	}
-	size := len(a.data)
-	if cap(a.data)-size < n {
+	if row>>3 >= len(a.valid) || cap(a.data)-size < n || row >= a.page.row+pageRows || size >= a.page.pos+pageBytes {
+		a.divide(row)
+		a.cover(row)
 		g.room(column, n)
 	}
+	a.valid[row>>3] |= 1 << (row & 7)
+	a.rows = row + 1
+	a.count++
 	a.data = a.data[:size+n]
 	g.bytes += int64(n)
 	return a.data[size : size+n : size+n]
 }
 
-// take makes room for a value in the row and reports whether there is none yet.
-func (a *array) take(row int) bool {
-	if a.rows > row {
-		return false
+// coveredBytes is how many bytes bitmaps grow by: enough for 512 rows.
+const coveredBytes = 64
+
+// cover makes the bitmap reach the row.
+func (a *array) cover(row int) {
+	if n := row>>3 - len(a.valid); n >= 0 {
+		a.valid = append(a.valid, make([]byte, n+coveredBytes)...)
 	}
-	if row >= a.page.row+pageRows || len(a.data) >= a.page.pos+pageBytes {
-		a.divide(row)
-	}
-	for at := row >> 3; at >= len(a.valid); {
-		a.valid = append(a.valid, 0)
-	}
-	a.valid[row>>3] |= 1 << (row & 7)
-	a.rows = row + 1
-	a.count++
-	return true
 }
 
 // doubledBytes is the size up to which the buffer of a column doubles when it is full; a larger one grows by half.
@@ -222,6 +219,9 @@ const doubledBytes = 1 << 20
 // room makes room for n bytes in a column. Buffers grow faster than append would make them, by a quarter, which copies each byte several times.
 func (g *Group) room(column, n int) {
 	a := &g.arrays[column]
+	if cap(a.data)-len(a.data) >= n {
+		return
+	}
 	more := len(a.data)
 	if more > doubledBytes {
 		more /= 2

@@ -14,8 +14,8 @@ const (
 // cut is a position in an array: so many rows, values, and bytes of data lie before it.
 type cut struct{ row, value, pos int }
 
-// divide notes where pages end before the row, which gets a value next and is beyond the current page. It is done while rows come, since the bytes
-// of texts would have to be walked over once more later.
+// divide notes where pages end before the row, which gets a value next. It is done while rows come, since the bytes of texts would have to be
+// walked over once more later.
 func (a *array) divide(row int) {
 	if len(a.data)-a.page.pos >= pageBytes && a.rows <= row&^7 {
 		a.end((a.rows + 7) &^ 7)
