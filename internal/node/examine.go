@@ -45,7 +45,9 @@ func (x *examiner) describe(s *grant.Settings, d *pipeline.Definition) {
 		Bucket: d.S3.Bucket, Prefix: d.S3.Prefix, Region: x.region(d.S3.Region), Role: d.S3.Role, Encryption: string(d.S3.Encryption), KMSKey: d.S3.KMSKey,
 		Endpoint: d.S3.Endpoint, PathStyle: d.S3.PathStyle || x.config.PathStyle == "true",
 	}
-	if g := &d.Glue; g.Use {
+	// Of a pipeline that names neither a region nor a role for Glue the catalog is this installation's own (destinations.Catalog), which no
+	// policy of an account is about.
+	if g := &d.Glue; g.Use && !g.Embedded() {
 		s.Glue = &grant.Glue{Database: g.Database, Region: x.region(cmp.Or(g.Region, d.S3.Region)), Role: g.Role, CatalogID: g.CatalogID, Tables: catalogTables(d)}
 	}
 	if r := &d.Redshift; r.Named() {

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -109,6 +110,9 @@ func TestAnswersOfAWSAreExplained(t *testing.T) {
 			want: want{"glue", "glue:GetDatabase", doctor.Warned, "Lake Formation", "grant the role DESCRIBE on mixpanel", ""}},
 		"a database that is not there": {operation: "GetDatabase", answer: refusal{400, "EntityNotFoundException", "Database mixpanel not found."},
 			want: want{"glue", "glue:GetDatabase", doctor.Failed, "it does not exist", "create it", ""}},
+		"a database that is not there and that nobody may look at": {operation: "GetDatabase", answer: glueDenied("no"), script: func(f *fakeAWS) {
+			f.refuse["CreateTable"] = refusal{400, "EntityNotFoundException", "Database mixpanel not found."}
+		}, want: want{"glue", "glue:CreateTable", doctor.Failed, "it does not exist", "create it", ""}},
 		"a catalog whose key is denied": {operation: "GetTable", answer: refusal{400, "GlueEncryptionException", "no access to the key"},
 			want: want{"glue", "glue:GetTable", doctor.Failed, "the catalog is encrypted", "kms:Decrypt, kms:Encrypt and kms:GenerateDataKey on the catalog's key", ""}},
 		"partitions that are denied": {operation: "BatchCreatePartition", answer: glueDenied("User: x is not authorized to perform: glue:BatchCreatePartition on resource: arn:x because no identity-based policy allows the glue:BatchCreatePartition action"),
@@ -199,9 +203,63 @@ func TestNothingIsMadeThatCouldNotBeRemoved(t *testing.T) {
 	r := d.Run(t.Context(), settings())
 	require.False(t, f.called("PutObject"))
 	require.False(t, f.called("CreateMultipartUpload"))
-	require.False(t, f.called("CreateTable"))
+	require.Empty(t, f.leftovers())
 	require.Equal(t, doctor.Failed, line(t, r, "s3", "s3:DeleteObject").Status)
 	require.Equal(t, doctor.Warned, line(t, r, "glue", "glue:DeleteTable").Status, "exporting does not need it")
+}
+
+// A role that may not remove doctor's table can be told by the pipeline's own ones, of which nothing changes: whatever else it may not
+// do is told all the same, and what can't be told is not passed over.
+func TestWithoutATableOfItsOwnDoctorTellsEveryActionAllTheSame(t *testing.T) {
+	actions := []string{"CreateTable", "GetTable", "UpdateTable", "BatchCreatePartition", "GetPartitions", "BatchUpdatePartition"}
+	calls := map[string]string{"UpdateTable": "UpdateColumnStatisticsForTable"}
+	for missing := range 1 << len(actions) {
+		for _, there := range []bool{true, false} {
+			f, d := newFake(t)
+			f.own["mp_master_event"] = there
+			f.refuse["DeleteTable"] = refusal{400, "AccessDeniedException", "no"}
+			want := map[string]doctor.Status{}
+			for i, action := range actions {
+				if want["glue:"+action] = doctor.Passed; missing>>i&1 == 0 {
+					continue
+				}
+				text := "User: x is not authorized to perform: glue:" + action + " on resource: arn:x because no identity-based policy allows the glue:" + action + " action"
+				f.refuse[cmp.Or(calls[action], action)] = refusal{400, "AccessDeniedException", text}
+				if want["glue:"+action] = doctor.Failed; strings.Contains(action, "Partition") {
+					want["glue:"+action] = doctor.Warned
+				}
+			}
+			if !there || want["glue:GetTable"] == doctor.Failed {
+				want["glue:CreateTable"] = doctor.Unclear
+			}
+			r := d.Run(t.Context(), settings())
+			for action, status := range want {
+				c := line(t, r, "glue", action)
+				require.Equal(t, status, c.Status, "%s with the table there %v:\n%s", action, there, lines(r))
+				if status == doctor.Failed || status == doctor.Warned {
+					require.Equal(t, grant.Texts{action}, c.Missing.Action)
+				}
+			}
+			require.Zero(t, r.Count(doctor.Skipped), lines(r))
+			require.Empty(t, f.leftovers())
+		}
+	}
+}
+
+// The policies name the probe table, and another table than the pipeline has: only its own tables tell.
+func TestAPolicyThatNamesOtherTablesIsTold(t *testing.T) {
+	f, d := newFake(t)
+	f.refuse["UpdateColumnStatisticsForTable"] = refusal{400, "AccessDeniedException", "User: x is not authorized to perform: glue:UpdateTable on resource: arn:x"}
+	r := d.Run(t.Context(), settings())
+	require.Equal(t, doctor.Failed, line(t, r, "glue", "glue:UpdateTable").Status, lines(r))
+	require.Equal(t, 1, r.Count(doctor.Failed))
+	f.refuse["UpdateColumnStatisticsForTable"] = refusal{400, "InvalidInputException", "No statistics."}
+	r = d.Run(t.Context(), settings())
+	require.Equal(t, doctor.Passed, line(t, r, "glue", "glue:UpdateTable").Status, "the probe table tells it")
+	f.own["mp_master_event"] = false
+	f.refuse["UpdateColumnStatisticsForTable"] = refusal{400, "AccessDeniedException", "Insufficient Lake Formation permission(s): Required Alter on mp_master_event"}
+	r = d.Run(t.Context(), settings())
+	require.Equal(t, doctor.Passed, line(t, r, "glue", "glue:UpdateTable").Status, "Lake Formation says so of a table that is not there")
 }
 
 func TestAnAccountThatDoesNotAnswerIsUnclear(t *testing.T) {

@@ -220,7 +220,11 @@ func TestEachMissingActionTurnsItsLineRed(t *testing.T) {
 					r := c.examine(t, s)
 					for _, area := range areas {
 						if area == string(use) {
-							require.Equal(t, []string{action}, red(r, area), lines(r))
+							want := []string{action}
+							if action == "glue:DeleteTable" {
+								want = append(want, "glue:CreateTable") // the pipeline has no table yet that could tell it
+							}
+							require.Equal(t, want, red(r, area), lines(r))
 						} else {
 							require.Empty(t, red(r, area), lines(r))
 						}
@@ -240,6 +244,39 @@ func TestEachMissingActionTurnsItsLineRed(t *testing.T) {
 					require.Empty(t, red(mended, string(use)), lines(mended))
 				})
 			}
+		}
+	}
+}
+
+// As above without the right to remove a table: the pipeline's own table, there or not, tells what is missing.
+func TestEachMissingActionIsToldWithoutATableOfDoctorsOwn(t *testing.T) {
+	s := narrow(func(s *grant.Settings) { s.WithoutDoctor = true })
+	base := []string{"glue:GetDatabase", "glue:DeleteTable"}
+	for _, there := range []bool{true, false} {
+		for _, action := range append(actionsOf(s.Roles(grant.Narrowed), grant.UseGlue, "refract-glue"), "") {
+			t.Run(fmt.Sprint(action, " ", there), func(t *testing.T) {
+				c := newCloud(t, withoutAction(s.Roles(grant.Narrowed), grant.UseGlue, action))
+				if there {
+					require.NoError(t, c.catalog.CreateTable(t.Context(), "mixpanel", catalog.TableInput{Name: "mp_master_event", PartitionKeys: []catalog.Column{{Name: "mp_date", Type: "string"}}}))
+				}
+				before, err := c.catalog.GetTables(t.Context(), "mixpanel")
+				require.NoError(t, err)
+				r := c.examine(t, s)
+				want := slices.Clone(base)
+				if action != "" {
+					want = append(want, action)
+				}
+				if (!there || action == "glue:GetTable") && action != "glue:CreateTable" {
+					want = append(want, "glue:CreateTable")
+				}
+				require.ElementsMatch(t, want, red(r, "glue"), lines(r))
+				if action != "" && (there || action != "glue:CreateTable") {
+					require.Equal(t, grant.Texts{action}, line(t, r, "glue", action).Missing.Action)
+				}
+				after, err := c.catalog.GetTables(t.Context(), "mixpanel")
+				require.NoError(t, err)
+				require.Equal(t, before, after, "nothing is changed")
+			})
 		}
 	}
 }

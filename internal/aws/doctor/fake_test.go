@@ -34,6 +34,8 @@ type fakeAWS struct {
 	refuse map[string]refusal
 	// openRole accepts every external ID.
 	openRole bool
+	// own are the pipeline's tables that are there.
+	own map[string]bool
 	// region is the bucket's.
 	region string
 	// sql holds a statement's rows, or its error behind "!", by a part of its text.
@@ -47,7 +49,7 @@ type fakeAWS struct {
 }
 
 func newFake(t *testing.T) (*fakeAWS, *doctor.Doctor) {
-	f := &fakeAWS{refuse: map[string]refusal{}, sql: map[string][]string{}, region: region, left: map[string]bool{}, bodies: map[string][]byte{}}
+	f := &fakeAWS{refuse: map[string]refusal{}, sql: map[string][]string{}, region: region, own: map[string]bool{"mp_master_event": true}, left: map[string]bool{}, bodies: map[string][]byte{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, &doctor.Doctor{
@@ -102,21 +104,37 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 		return
 	}
 	var in struct {
-		Sql, Id, Name string
-		Sqls          []string
-		TableInput    struct{ Name string }
+		Sql, Id, Name, TableName string
+		Sqls                     []string
+		TableInput               struct{ Name string }
 	}
 	_ = json.Unmarshal(body, &in)
 	answer := map[string]any{}
+	no := func(code, message string) {
+		w.WriteHeader(400)
+		answer = map[string]any{"__type": code, "message": message}
+	}
+	table := in.Name + in.TableName + in.TableInput.Name
+	if strings.HasSuffix(operation, "Table") && operation != "CreateTable" || strings.Contains(operation, "Partition") {
+		if !f.left["table "+table] && !f.own[table] {
+			no("EntityNotFoundException", "Table not found.")
+			operation = "answered"
+		}
+	}
 	switch operation {
 	case "CreateTable":
-		f.left["table "+in.TableInput.Name] = true
-	case "DeleteTable":
-		if !f.left["table "+in.Name] {
-			w.WriteHeader(400)
-			answer = map[string]any{"__type": "EntityNotFoundException", "message": "Table not found."}
+		if f.own[table] {
+			no("AlreadyExistsException", "Table already exists.")
+			break
 		}
-		delete(f.left, "table "+in.Name)
+		f.left["table "+table] = true
+	case "UpdateTable", "DeleteTable":
+		if f.own[table] {
+			f.left["the pipeline's own table, changed"] = true
+		}
+		if operation == "DeleteTable" {
+			delete(f.left, "table "+table)
+		}
 	case "GetTable":
 		answer["Table"] = map[string]any{"Name": in.Name, "VersionId": "0"}
 	case "GetDatabase":

@@ -56,12 +56,22 @@ func (e *examination) glue(ctx context.Context) {
 	}
 	t.soften("glue:GetDatabase", "doctor can't tell whether the database is there; exporting does not need it")
 	if perform("glue:DeleteTable", t.remove) != nil {
-		t.soften("glue:DeleteTable", "doctor can't try the other actions; exporting does not need it")
-		for _, action := range []string{"glue:CreateTable", "glue:GetTable", "glue:UpdateTable", "partitions"} {
-			t.skip("glue", action, "no table is made that could not be removed")
-		}
+		t.soften("glue:DeleteTable", "doctor makes no table of its own, and tries what it can without; exporting does not need it")
+		t.own(ctx, true)
 		return
 	}
+	t.onProbe(ctx, perform)
+	t.own(ctx, false)
+}
+
+// Without these the pipeline's tables have no partitions, or partitions are updated another way.
+const (
+	unpartitioned = "tables have no partitions, and every query reads everything"
+	oneByOne      = "partitions whose objects move are updated one by one, by glue:UpdatePartition if that is allowed"
+)
+
+// onProbe tries the actions on a table of doctor's own.
+func (t *tables) onProbe(ctx context.Context, perform func(string, func(context.Context) error) error) {
 	t.undo = append(t.undo, func(ctx context.Context) error {
 		if err := t.remove(ctx); err != nil && !isAbsent(err) {
 			return fmt.Errorf("the Glue table %s.%s is left: %w", *t.database, t.table, err)
@@ -69,7 +79,7 @@ func (e *examination) glue(ctx context.Context) {
 		return nil
 	})
 	// The outcomes are in the lines; each call is made whatever the one before it answered.
-	_ = perform("glue:CreateTable", func(ctx context.Context) error { return t.whole(ctx, t.create) })
+	_ = t.perform(ctx, grant.UseGlue, "glue:CreateTable", func(ctx context.Context) error { return t.whole(ctx, t.create) })
 	var version *string
 	_ = perform("glue:GetTable", func(ctx context.Context) error {
 		out, err := t.api.GetTable(ctx, &glue.GetTableInput{CatalogId: t.catalog, DatabaseName: t.database, Name: &t.table})
@@ -98,14 +108,13 @@ func (t *tables) partitions(perform func(string, func(context.Context) error) er
 		t.skip("glue", "partitions", "the pipeline's tables have none")
 		return
 	}
-	const whole = "tables have no partitions, and every query reads everything"
 	try := func(action, without string, fn func(context.Context) error) {
 		_ = perform(action, fn) // the line says it
 		t.soften(action, without)
 	}
 	values := []string{"2026-01-01"}
 	partition := &types.PartitionInput{Values: values, StorageDescriptor: t.storage()}
-	try("glue:BatchCreatePartition", whole, func(ctx context.Context) error {
+	try("glue:BatchCreatePartition", unpartitioned, func(ctx context.Context) error {
 		out, err := t.api.BatchCreatePartition(ctx, &glue.BatchCreatePartitionInput{
 			CatalogId: t.catalog, DatabaseName: t.database, TableName: &t.table, PartitionInputList: []types.PartitionInput{*partition},
 		})
@@ -114,13 +123,13 @@ func (t *tables) partitions(perform func(string, func(context.Context) error) er
 		}
 		return err
 	})
-	try("glue:GetPartitions", whole, func(ctx context.Context) error {
+	try("glue:GetPartitions", unpartitioned, func(ctx context.Context) error {
 		_, err := t.api.GetPartitions(ctx, &glue.GetPartitionsInput{
 			CatalogId: t.catalog, DatabaseName: t.database, TableName: &t.table, Expression: aws.String("mp_date IN ('2026-01-01')"),
 		})
 		return err
 	})
-	try("glue:BatchUpdatePartition", "partitions whose objects move are updated one by one, by glue:UpdatePartition if that is allowed", func(ctx context.Context) error {
+	try("glue:BatchUpdatePartition", oneByOne, func(ctx context.Context) error {
 		out, err := t.api.BatchUpdatePartition(ctx, &glue.BatchUpdatePartitionInput{
 			CatalogId: t.catalog, DatabaseName: t.database, TableName: &t.table,
 			Entries: []types.BatchUpdatePartitionRequestEntry{{PartitionValueList: values, PartitionInput: partition}},

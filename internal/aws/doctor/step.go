@@ -21,6 +21,12 @@ func (e *examination) add(c Check) {
 	}
 }
 
+// replace appends a check, in the place of one on the same matter that passed.
+func (e *examination) replace(c Check) {
+	e.checks = slices.DeleteFunc(e.checks, func(have Check) bool { return have.Area == c.Area && have.Name == c.Name && have.Status == Passed })
+	e.add(c)
+}
+
 func (e *examination) skip(area, name, why string) {
 	e.add(Check{Area: area, Name: name, Status: Skipped, Detail: why})
 }
