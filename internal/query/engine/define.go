@@ -8,8 +8,31 @@ import (
 	"github.com/refract-io/refract/internal/query/rsql"
 )
 
-// define runs the statements that change the warehouse: databases, schemas, external tables and grants. It gives the command tag.
-func (s *Session) define(ctx context.Context, ast rsql.Statement) (string, error) {
+// attempts bounds how often a statement is run that other sessions' changes get in the way of.
+const attempts = 5
+
+// define runs the statements that change the warehouse: databases, schemas, external tables and grants. It gives the command tag. Outside a
+// transaction block a statement is a transaction of its own, and run anew after a conflict: then it sees what the other one did.
+func (s *Session) define(ctx context.Context, ast rsql.Statement) (tag string, err error) {
+	if s.status != statusIdle {
+		return s.change(ctx, ast)
+	}
+	notices := len(s.notices)
+	for range attempts {
+		s.changes, s.notices = nil, s.notices[:notices]
+		if tag, err = s.change(ctx, ast); err == nil {
+			err = s.engine.commit(ctx, s.changes)
+		}
+		s.changes = nil
+		if !isConflict(err) {
+			break
+		}
+	}
+	return tag, err
+}
+
+// change runs a statement within the session's transaction.
+func (s *Session) change(ctx context.Context, ast rsql.Statement) (string, error) {
 	switch st := ast.(type) {
 	case *rsql.CreateExternalSchema:
 		return "CREATE SCHEMA", s.createExternalSchema(ctx, st)
@@ -40,7 +63,7 @@ func (s *Session) outsideTransaction(what string) error {
 }
 
 func (s *Session) createExternalSchema(ctx context.Context, st *rsql.CreateExternalSchema) error {
-	if err := s.engine.requireCreate(ctx, s.user, s.database); err != nil {
+	if err := s.requireCreate(ctx); err != nil {
 		return err
 	}
 	switch {
@@ -53,29 +76,38 @@ func (s *Session) createExternalSchema(ctx context.Context, st *rsql.CreateExter
 	if err != nil {
 		return err
 	}
+	name := s.fold(st.Name)
+	if err := checkSchemaName(name); err != nil {
+		return err
+	}
 	if st.CreateDatabase {
 		if err := s.engine.roleMay(ctx, st.IAMRole, "CreateDatabase", st.Database, ""); err != nil {
 			return err
 		}
 	}
-	name := s.fold(st.Name)
-	made, err := s.engine.createSchema(ctx, ExternalSchema{
-		Database: s.database, Name: name, GlueDatabase: strings.ToLower(st.Database), Owner: s.user.Name, Options: options,
-	}, st.IfNotExists, st.CreateDatabase)
-	if err == nil && !made {
+	_, err = s.externalSchema(ctx, name)
+	switch re, ok := errors.AsType[*rsql.Error](err); {
+	case err == nil && st.IfNotExists:
 		s.notice(stateDuplicateSchema, "schema \"%s\" already exists, skipping", name)
+		return nil
+	case err == nil:
+		return failure(stateDuplicateSchema, "schema \"%s\" already exists", name)
+	case !ok || re.SQLState != rsql.StateUndefinedSchema:
+		return err
 	}
-	return err
+	s.changes = append(s.changes, schemaCreation{&ExternalSchema{
+		ID: unstored + int64(len(s.changes)), Database: s.database, Name: name, GlueDatabase: strings.ToLower(st.Database), Owner: s.user.Name, Options: options,
+	}, st.CreateDatabase})
+	return nil
 }
 
 func (s *Session) dropSchemas(ctx context.Context, st *rsql.DropSchema) error {
-	var found []*ExternalSchema
 	for _, n := range st.Names {
 		name := s.fold(n)
 		if name == catalogSchema || name == informationSchema || name == publicSchema {
 			return failure(rsql.StateInsufficientPriv, "schema \"%s\" can't be dropped: it belongs to every database", name)
 		}
-		e, err := s.engine.externalSchema(ctx, s.database, name)
+		e, err := s.externalSchema(ctx, name)
 		if re, ok := errors.AsType[*rsql.Error](err); ok && re.SQLState == rsql.StateUndefinedSchema && st.IfExists {
 			s.notice(rsql.StateUndefinedSchema, "Schema \"%s\" does not exist and will be skipped", name)
 			continue
@@ -86,20 +118,12 @@ func (s *Session) dropSchemas(ctx context.Context, st *rsql.DropSchema) error {
 		if !s.user.Superuser && !strings.EqualFold(e.Owner, s.user.Name) {
 			return failure(rsql.StateInsufficientPriv, "must be owner of schema %s", name)
 		}
-		found = append(found, e)
-	}
-	for _, e := range found {
-		if err := s.engine.dropSchema(ctx, e); err != nil {
-			return err
-		}
 		if st.ExternalDatabase {
 			if err := s.engine.roleMay(ctx, e.Role(), "DeleteDatabase", e.GlueDatabase, ""); err != nil {
 				return err
 			}
-			if err := s.engine.catalog.DeleteDatabase(ctx, e.GlueDatabase); err != nil {
-				return err
-			}
 		}
+		s.changes = append(s.changes, schemaDrop{e, st.ExternalDatabase})
 	}
 	return nil
 }
@@ -178,16 +202,9 @@ func (s *Session) grant(ctx context.Context, c grantChange) error {
 		}
 		for _, g := range grantees {
 			for _, privilege := range names {
-				target.grantee, target.privilege, target.grantable = g, privilege, c.option
-				change := s.engine.storeGrant
-				if c.revoke && !c.option {
-					change = s.engine.removeGrant
-				} else if c.revoke {
-					target.grantable = false
-				}
-				if err := change(ctx, target); err != nil {
-					return err
-				}
+				target.grant.grantee, target.grant.privilege = g, privilege
+				target.grant.grantable, target.revoke, target.optionOnly = c.option && !c.revoke, c.revoke, c.revoke && c.option
+				s.changes = append(s.changes, target)
 			}
 		}
 	}
@@ -215,27 +232,27 @@ func (s *Session) grantees(ctx context.Context, list []rsql.Grantee) ([]string, 
 }
 
 // grantTarget finds the object of a grant, which the session's user must own.
-func (s *Session) grantTarget(ctx context.Context, kind, name string) (grant, error) {
+func (s *Session) grantTarget(ctx context.Context, kind, name string) (privilegeChange, error) {
 	if kind == "database" {
 		all, err := s.engine.databases(ctx)
 		if err != nil {
-			return grant{}, err
+			return privilegeChange{}, err
 		}
 		found, ok := findDatabase(all, name)
 		switch {
 		case !ok:
-			return grant{}, failure(rsql.StateUndefinedDatabase, "database \"%s\" does not exist", name)
+			return privilegeChange{}, failure(rsql.StateUndefinedDatabase, "database \"%s\" does not exist", name)
 		case !s.user.Superuser:
-			return grant{}, failure(rsql.StateInsufficientPriv, "permission denied for database %s", name)
+			return privilegeChange{}, failure(rsql.StateInsufficientPriv, "permission denied for database %s", name)
 		}
-		return grant{database: found}, nil
+		return privilegeChange{grant: grant{database: found}}, nil
 	}
-	e, err := s.engine.externalSchema(ctx, s.database, name)
+	e, err := s.externalSchema(ctx, name)
 	if err != nil {
-		return grant{}, err
+		return privilegeChange{}, err
 	}
 	if !s.user.Superuser && !strings.EqualFold(e.Owner, s.user.Name) {
-		return grant{}, failure(rsql.StateInsufficientPriv, "permission denied for schema %s", name)
+		return privilegeChange{}, failure(rsql.StateInsufficientPriv, "permission denied for schema %s", name)
 	}
-	return grant{database: s.database, schema: name}, nil
+	return privilegeChange{grant: grant{database: s.database, schema: name}, schema: e}, nil
 }

@@ -105,12 +105,12 @@ func (s *Session) utility(ctx context.Context, r *Result, ast rsql.Statement) (b
 		r.tag = "BEGIN"
 		return true, s.begin()
 	case *rsql.Commit:
-		committed, err := s.end(true)
+		committed, err := s.end(ctx, true)
 		r.tag = map[bool]string{true: "COMMIT", false: "ROLLBACK"}[committed]
 		return true, err
 	case *rsql.Rollback:
 		r.tag = "ROLLBACK"
-		_, err := s.end(false)
+		_, err := s.end(ctx, false)
 		return true, err
 	case *rsql.Set:
 		r.tag = "SET"

@@ -20,6 +20,7 @@ const (
 	stateNoActiveTransaction = "25P01"
 	stateFailedTransaction   = "25P02"
 	stateActiveTransaction   = "25001"
+	stateSerialization       = "40001"
 	stateInvalidCursor       = "34000"
 	stateDuplicateCursor     = "42P03"
 	stateInvalidStatement    = "26000"

@@ -25,7 +25,7 @@ func (s *Session) external(ctx context.Context, name rsql.ObjectName, what strin
 	if schema == publicSchema || schema == catalogSchema || schema == informationSchema {
 		return nil, "", failure(rsql.StateFeatureNotSupported, "%s is supported for tables of external schemas only", what)
 	}
-	e, err := s.engine.externalSchema(ctx, s.database, schema)
+	e, err := s.externalSchema(ctx, schema)
 	if err != nil {
 		return nil, "", err
 	}

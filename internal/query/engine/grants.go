@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/refract-io/refract/internal/query/rsql"
+	"github.com/refract-io/refract/internal/platform/meta"
 )
 
 // public is the grantee that stands for every user.
@@ -17,12 +17,12 @@ type grant struct {
 	grantable                            bool
 }
 
-func (e *Engine) storeGrant(ctx context.Context, g grant) error {
+func storeGrant(ctx context.Context, q meta.Querier, g grant) error {
 	option := 0
 	if g.grantable {
 		option = 1
 	}
-	_, err := e.meta.Exec(ctx, `INSERT INTO query_grant (database_name, schema_name, grantee, privilege, grantable) VALUES (?, ?, ?, ?, ?)
+	_, err := q.Exec(ctx, `INSERT INTO query_grant (database_name, schema_name, grantee, privilege, grantable) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (database_name, schema_name, grantee, privilege) DO UPDATE SET grantable = excluded.grantable`,
 		g.database, g.schema, g.grantee, g.privilege, option)
 	if err != nil {
@@ -31,8 +31,8 @@ func (e *Engine) storeGrant(ctx context.Context, g grant) error {
 	return nil
 }
 
-func (e *Engine) removeGrant(ctx context.Context, g grant) error {
-	_, err := e.meta.Exec(ctx, `DELETE FROM query_grant WHERE database_name = ? AND schema_name = ? AND grantee = ? AND privilege = ?`,
+func removeGrant(ctx context.Context, q meta.Querier, g grant) error {
+	_, err := q.Exec(ctx, `DELETE FROM query_grant WHERE database_name = ? AND schema_name = ? AND grantee = ? AND privilege = ?`,
 		g.database, g.schema, g.grantee, g.privilege)
 	if err != nil {
 		return fmt.Errorf("removing a grant: %w", err)
@@ -40,37 +40,20 @@ func (e *Engine) removeGrant(ctx context.Context, g grant) error {
 	return nil
 }
 
-// holds reports whether the user has the privilege on a schema (or database, for an empty name) by a grant.
-func (e *Engine) holds(ctx context.Context, u *User, database, schema, privilege string) (bool, error) {
-	var n int
-	err := e.meta.QueryRow(ctx, `SELECT count(*) FROM query_grant WHERE database_name = ? AND schema_name = ? AND privilege = ? AND grantee IN (?, ?)`,
-		database, schema, privilege, strings.ToLower(u.Name), public).Scan(&n)
+func removeGrantOption(ctx context.Context, q meta.Querier, g grant) error {
+	_, err := q.Exec(ctx, `UPDATE query_grant SET grantable = 0 WHERE database_name = ? AND schema_name = ? AND grantee = ? AND privilege = ?`,
+		g.database, g.schema, g.grantee, g.privilege)
 	if err != nil {
-		return false, fmt.Errorf("reading grants of %q: %w", u.Name, err)
+		return fmt.Errorf("removing a grant option: %w", err)
 	}
-	return n > 0, nil
+	return nil
 }
 
-// requireUsage checks that the user may use an external schema: superusers, its owner and those with USAGE.
-func (e *Engine) requireUsage(ctx context.Context, u *User, s *ExternalSchema) error {
-	if u.Superuser || strings.EqualFold(u.Name, s.Owner) {
-		return nil
-	}
-	ok, err := e.holds(ctx, u, s.Database, s.Name, "usage")
-	if err == nil && !ok {
-		err = failure(rsql.StateInsufficientPriv, "permission denied for schema %s", s.Name)
-	}
-	return err
-}
-
-// requireCreate checks that the user may create schemas in a database.
-func (e *Engine) requireCreate(ctx context.Context, u *User, database string) error {
-	if u.Superuser {
-		return nil
-	}
-	ok, err := e.holds(ctx, u, database, "", "create")
-	if err == nil && !ok {
-		err = failure(rsql.StateInsufficientPriv, "permission denied for database %s", database)
-	}
-	return err
+// holders are those of the user and PUBLIC that the privilege on a schema (or database, for an empty name) is granted to.
+func (e *Engine) holders(ctx context.Context, u *User, database, schema, privilege string) ([]string, error) {
+	return list(ctx, e.meta, func(row interface{ Scan(...any) error }) (grantee string, err error) {
+		err = row.Scan(&grantee)
+		return grantee, err
+	}, `SELECT grantee FROM query_grant WHERE database_name = ? AND schema_name = ? AND privilege = ? AND grantee IN (?, ?)`,
+		database, schema, privilege, strings.ToLower(u.Name), public)
 }

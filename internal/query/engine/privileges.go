@@ -71,7 +71,7 @@ func (s *Session) hasDatabasePrivilege(ctx context.Context, u *User, name, privi
 	if u.Superuser || privilege == "temporary" {
 		return true, nil
 	}
-	return s.engine.holds(ctx, u, found, "", privilege)
+	return s.holds(ctx, u, found, "", privilege)
 }
 
 func (s *Session) hasSchemaPrivilege(ctx context.Context, u *User, object, privilege string) (bool, error) {
@@ -89,7 +89,7 @@ func (s *Session) hasSchemaPrivilege(ctx context.Context, u *User, object, privi
 		if u.Superuser || strings.EqualFold(n.owner, u.Name) {
 			return true, nil
 		}
-		return s.engine.holds(ctx, u, s.database, n.name, privilege)
+		return s.holds(ctx, u, s.database, n.name, privilege)
 	}
 	return false, failure(rsql.StateUndefinedSchema, "schema \"%s\" does not exist", object)
 }

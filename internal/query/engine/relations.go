@@ -102,11 +102,11 @@ func (n *names) lookup(schema, name string) (*rsql.Relation, error) {
 	case publicSchema:
 		return nil, noRelation(schema, name)
 	}
-	external, err := s.engine.externalSchema(n.ctx, s.database, schema)
+	external, err := s.externalSchema(n.ctx, schema)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.engine.requireUsage(n.ctx, s.user, external); err != nil {
+	if err := s.requireUsage(n.ctx, external); err != nil {
 		return nil, err
 	}
 	role := external.Role()

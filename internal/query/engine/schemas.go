@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/platform/meta"
 	"github.com/refract-io/refract/internal/query/rsql"
 )
@@ -33,9 +32,11 @@ func (e *Engine) AttachSchema(ctx context.Context, database, schema, glueDatabas
 	if err := e.createDatabase(ctx, database, e.admin); err != nil {
 		return err
 	}
-	s := ExternalSchema{Database: database, Name: schema, GlueDatabase: glueDatabase, Owner: e.admin, Options: "{}"}
-	_, err := e.createSchema(ctx, s, true, true)
-	if err != nil {
+	if err := checkSchemaName(schema); err != nil {
+		return err
+	}
+	s := &ExternalSchema{Database: database, Name: schema, GlueDatabase: glueDatabase, Owner: e.admin, Options: "{}"}
+	if err := e.commit(ctx, []change{schemaCreation{s, true}}); err != nil && !isConflict(err) {
 		return err
 	}
 	got, err := e.externalSchema(ctx, database, schema)
@@ -75,50 +76,66 @@ func (e *Engine) databases(ctx context.Context) ([]database, error) {
 	return list(ctx, e.meta, scanDatabase, `SELECT name, owner FROM query_database ORDER BY created_ms, name`)
 }
 
-// createSchema stores an external schema. It reports false when one of its name exists and ifNotExists is given.
-func (e *Engine) createSchema(ctx context.Context, s ExternalSchema, ifNotExists, createGlue bool) (bool, error) {
+// checkSchemaName refuses names that no new schema can have.
+func checkSchemaName(name string) error {
 	switch {
-	case len(s.Name) > 127:
-		return false, failure(rsql.StateInvalidParameter, "a schema name must have at most 127 bytes")
-	case strings.HasPrefix(s.Name, "pg_"):
-		return false, failure("42939", "unacceptable schema name \"%s\"", s.Name)
-	case s.Name == publicSchema || s.Name == informationSchema:
-		return false, failure(stateDuplicateSchema, "schema \"%s\" already exists", s.Name)
+	case len(name) > 127:
+		return failure(rsql.StateInvalidParameter, "a schema name must have at most 127 bytes")
+	case strings.HasPrefix(name, "pg_"):
+		return failure("42939", "unacceptable schema name \"%s\"", name)
+	case name == publicSchema || name == informationSchema:
+		return failure(stateDuplicateSchema, "schema \"%s\" already exists", name)
 	}
-	if createGlue {
-		err := e.catalog.CreateDatabase(ctx, catalog.Database{Name: s.GlueDatabase})
-		if err != nil && !errors.Is(err, catalog.ErrAlreadyExists) {
-			return false, fmt.Errorf("creating the catalog database %s: %w", s.GlueDatabase, err)
-		}
-	}
-	done, err := e.meta.Exec(ctx, `INSERT INTO query_schema (database_name, name, glue_database, owner, options, created_ms) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, s.Database, s.Name, s.GlueDatabase, s.Owner, s.Options, time.Now().UnixMilli())
-	if err != nil {
-		return false, fmt.Errorf("storing schema %q: %w", s.Name, err)
-	}
-	n, err := done.RowsAffected()
-	if err != nil {
-		return false, fmt.Errorf("storing schema %q: %w", s.Name, err)
-	}
-	if n == 0 && !ifNotExists {
-		return false, failure(stateDuplicateSchema, "schema \"%s\" already exists", s.Name)
-	}
-	return n > 0, nil
+	return nil
 }
 
-// dropSchema removes an external schema with its grants. The catalog database stays.
-func (e *Engine) dropSchema(ctx context.Context, s *ExternalSchema) error {
-	return e.meta.InTx(ctx, func(tx *meta.Tx) error {
-		for _, q := range []string{
-			`DELETE FROM query_grant WHERE database_name = ? AND schema_name = ?`,
-			`DELETE FROM query_schema WHERE database_name = ? AND name = ?`,
-		} {
-			if _, err := tx.Exec(ctx, q, s.Database, s.Name); err != nil {
-				return fmt.Errorf("dropping schema %q: %w", s.Name, err)
-			}
+// storeSchema stores an external schema. One of its name is a conflict.
+func storeSchema(ctx context.Context, tx *meta.Tx, s *ExternalSchema) error {
+	done, err := tx.Exec(ctx, `INSERT INTO query_schema (database_name, name, glue_database, owner, options, created_ms) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`, s.Database, s.Name, s.GlueDatabase, s.Owner, s.Options, time.Now().UnixMilli())
+	var n int64
+	if err == nil {
+		n, err = done.RowsAffected()
+	}
+	if err != nil {
+		return fmt.Errorf("storing schema %q: %w", s.Name, err)
+	}
+	if n == 0 {
+		return conflict(s.Name)
+	}
+	return nil
+}
+
+// sameSchema fails with a conflict if the schema is no longer the one of its name. The number alone does not tell, as the metadata may give it again;
+// that of one which the transaction has stored itself is another one by now.
+func sameSchema(ctx context.Context, tx *meta.Tx, s *ExternalSchema) error {
+	now, err := scanSchema(tx.QueryRow(ctx, `SELECT `+schemaColumns+` FROM query_schema WHERE database_name = ? AND name = ?`, s.Database, s.Name))
+	if err == nil && s.ID >= unstored {
+		now.ID = s.ID
+	}
+	if errors.Is(err, sql.ErrNoRows) || err == nil && *now != *s {
+		return conflict(s.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("reading schema %q: %w", s.Name, err)
+	}
+	return nil
+}
+
+// removeSchema removes an external schema with its grants. One that is no longer there is a conflict.
+func removeSchema(ctx context.Context, tx *meta.Tx, s *ExternalSchema) error {
+	if err := sameSchema(ctx, tx, s); err != nil {
+		return err
+	}
+	for _, q := range []string{
+		`DELETE FROM query_grant WHERE database_name = ? AND schema_name = ?`,
+		`DELETE FROM query_schema WHERE database_name = ? AND name = ?`,
+	} {
+		if _, err := tx.Exec(ctx, q, s.Database, s.Name); err != nil {
+			return fmt.Errorf("dropping schema %q: %w", s.Name, err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 const schemaColumns = `id, database_name, name, glue_database, owner, options`
@@ -129,16 +146,20 @@ func scanSchema(row interface{ Scan(...any) error }) (*ExternalSchema, error) {
 	return &s, err
 }
 
-// externalSchema finds a schema; there being none is an error with Redshift's text.
+// externalSchema finds a schema that is committed; there being none is an error with Redshift's text.
 func (e *Engine) externalSchema(ctx context.Context, database, name string) (*ExternalSchema, error) {
 	s, err := scanSchema(e.meta.QueryRow(ctx, `SELECT `+schemaColumns+` FROM query_schema WHERE database_name = ? AND name = ?`, database, name))
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, failure(rsql.StateUndefinedSchema, "schema \"%s\" does not exist", name)
+		return nil, noSchema(name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading schema %q: %w", name, err)
 	}
 	return s, nil
+}
+
+func noSchema(name string) error {
+	return failure(rsql.StateUndefinedSchema, "schema \"%s\" does not exist", name)
 }
 
 // Schemas lists the external schemas of a database by name.

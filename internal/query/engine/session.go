@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -31,6 +32,8 @@ type Session struct {
 	// ProcessID is what pg_backend_pid() gives.
 	ProcessID uint32
 
+	// changes are those of the transaction to the warehouse's definitions.
+	changes []change
 	active  *Result
 	cursors map[string]*cursor
 	// prepared are the statements of PREPARE.
@@ -144,7 +147,7 @@ func (s *Session) begin() error {
 }
 
 // end ends the transaction block. It reports whether the transaction was committed: a failed one can't be.
-func (s *Session) end(commit bool) (bool, error) {
+func (s *Session) end(ctx context.Context, commit bool) (bool, error) {
 	if s.status == statusIdle {
 		s.notice(stateNoActiveTransaction, "there is no transaction in progress")
 		return commit, nil
@@ -153,12 +156,16 @@ func (s *Session) end(commit bool) (bool, error) {
 	for _, name := range slices.Collect(maps.Keys(s.cursors)) {
 		s.closeCursor(name)
 	}
+	changes := s.changes
+	s.changes, s.status = nil, statusIdle
+	var err error
 	command := "ROLLBACK"
 	if commit {
-		command = "COMMIT"
+		if err = s.engine.commit(ctx, changes); err == nil {
+			command = "COMMIT"
+		}
 	}
-	s.status = statusIdle
-	err := s.conn.Exec(command)
+	err = errors.Join(err, s.conn.Exec(command))
 	s.settings.end(commit && err == nil)
 	return commit, err
 }

@@ -24,7 +24,7 @@ func init() {
 const kindDataCatalog = 1
 
 func svvExternalSchemas(ctx context.Context, s *Session) ([][]any, error) {
-	schemas, err := s.engine.Schemas(ctx, s.database)
+	schemas, err := s.schemas(ctx)
 	if err != nil {
 		return nil, err
 	}

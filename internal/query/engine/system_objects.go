@@ -25,7 +25,7 @@ func (s *Session) namespaces(ctx context.Context) ([]namespace, error) {
 		{informationSchemaOID, informationSchema, s.engine.admin, nil},
 		{publicSchemaOID, publicSchema, s.engine.admin, nil},
 	}
-	external, err := s.engine.Schemas(ctx, s.database)
+	external, err := s.schemas(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +49,13 @@ type object struct {
 
 // externalTables lists the tables of the external schemas that the user may use.
 func (s *Session) externalTables(ctx context.Context) ([]object, error) {
-	schemas, err := s.engine.Schemas(ctx, s.database)
+	schemas, err := s.schemas(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []object
 	for _, e := range schemas {
-		if err := s.engine.requireUsage(ctx, s.user, e); err != nil {
+		if err := s.requireUsage(ctx, e); err != nil {
 			if re, ok := errors.AsType[*rsql.Error](err); ok && re.SQLState == rsql.StateInsufficientPriv {
 				continue
 			}
