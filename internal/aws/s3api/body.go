@@ -2,7 +2,6 @@ package s3api
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/versity/versitygw/s3err"
 )
@@ -27,20 +26,7 @@ func checkBody(r *http.Request) *s3err.APIError {
 	return &refused
 }
 
-// isContent reports whether a request's body is an object's content, which the front reads piece by piece: of PutObject or
-// UploadPart. Whatever else a query names makes another operation of it.
+// isContent reports whether a served request's body is an object's content, which the front reads piece by piece: of PutObject or UploadPart.
 func isContent(r *http.Request) bool {
-	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if r.Method != http.MethodPut || key == "" || r.Header.Get("X-Amz-Copy-Source") != "" {
-		return false
-	}
-	for name := range r.URL.Query() {
-		switch {
-		case name == "uploadId", name == "partNumber", name == "x-id":
-		case len(name) > 6 && strings.EqualFold(name[:6], "x-amz-"):
-		default:
-			return false
-		}
-	}
-	return true
+	return r.Method == http.MethodPut && levelOf(r) == "object" && r.Header.Get("X-Amz-Copy-Source") == ""
 }

@@ -127,7 +127,6 @@ func TestOnlyContentsMayBeLarge(t *testing.T) {
 	for name, change := range map[string]func(r *http.Request){
 		"a list of keys":  func(r *http.Request) { r.Method = http.MethodPost; r.URL.RawQuery = "delete" },
 		"a list of parts": func(r *http.Request) { r.Method = http.MethodPost; r.URL.Path += "/k"; r.URL.RawQuery = "uploadId=x" },
-		"tags":            func(r *http.Request) { r.Method = http.MethodPut; r.URL.Path += "/k"; r.URL.RawQuery = "tagging" },
 		"a copy": func(r *http.Request) {
 			r.Method = http.MethodPut
 			r.URL.Path += "/k"

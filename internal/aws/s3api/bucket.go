@@ -133,6 +133,9 @@ func (b *backend) CreateBucket(_ context.Context, in *s3.CreateBucketInput, _ []
 	if in.ObjectLockEnabledForBucket != nil && *in.ObjectLockEnabledForBucket {
 		return notImplemented("Object lock")
 	}
+	if c := in.CreateBucketConfiguration; c != nil && len(c.Tags) > 0 {
+		return notImplemented("Tagging")
+	}
 	name := strings.Clone(*in.Bucket) // the front's texts lie in memory that its next request overwrites
 	b.mu.Lock()
 	defer b.mu.Unlock()

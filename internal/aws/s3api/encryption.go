@@ -3,7 +3,6 @@ package s3api
 import (
 	"context"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,7 +36,6 @@ const (
 	headerEncryption = "X-Amz-Server-Side-Encryption"
 	headerKey        = "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"
 	headerBucketKey  = "X-Amz-Server-Side-Encryption-Bucket-Key-Enabled"
-	headerCustomer   = "X-Amz-Server-Side-Encryption-Customer-Algorithm"
 )
 
 // prepare refuses what the front would ignore, and keeps what it doesn't pass on.
@@ -46,8 +44,6 @@ var prepare = controllers.WrapMiddleware(func(c fiber.Ctx) error {
 		Algorithm: types.ServerSideEncryption(c.Get(headerEncryption)), Key: c.Get(headerKey), BucketKey: c.Get(headerBucketKey) == "true",
 	}}
 	switch {
-	case c.Get(headerCustomer) != "" || c.Get("X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm") != "":
-		return notImplemented("Encryption with keys of the customer (SSE-C)")
 	case x.asked.Algorithm != "" && x.asked.Algorithm != types.ServerSideEncryptionAes256 && x.asked.Algorithm != types.ServerSideEncryptionAwsKms:
 		return refuse(http.StatusBadRequest, "InvalidArgument", "The encryption method specified is not supported: it is AES256 or aws:kms.")
 	case x.asked.Key != "" && x.asked.Algorithm != types.ServerSideEncryptionAwsKms:
@@ -58,10 +54,6 @@ var prepare = controllers.WrapMiddleware(func(c fiber.Ctx) error {
 	}
 	if class := c.Get("X-Amz-Storage-Class"); class != "" && class != string(types.StorageClassStandard) {
 		return notImplemented("The storage class " + class)
-	}
-	// The front asks for a form's right on the bucket only, not on the key.
-	if kind, _, err := mime.ParseMediaType(c.Get("Content-Type")); err == nil && c.Method() == http.MethodPost && kind == "multipart/form-data" {
-		return notImplemented("Posting an object by a form")
 	}
 	if source := c.Get("X-Amz-Copy-Source"); source != "" {
 		if err := checkCopy(source, c.Get("If-Match")+c.Get("If-None-Match")); err != nil {

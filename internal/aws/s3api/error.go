@@ -30,7 +30,7 @@ func refuse(status int, code, message string) error {
 }
 
 func notImplemented(what string) error {
-	return refuse(http.StatusNotImplemented, "NotImplemented", what+" is not implemented by this endpoint.")
+	return unserved(what)
 }
 
 // checkKey refuses a key that no object in a folder can have.

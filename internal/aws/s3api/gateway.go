@@ -54,6 +54,10 @@ const maxRequests = 1024
 // maxUnread is how much of a refused request's body is still taken, so that the client learns of the refusal.
 const maxUnread = 1 << 30
 
+// maxUnasked is how much of it is taken before the refusal. The SDK for Go takes the request's body away from under its own HTTP client when an
+// answer comes, and loses the answer; bodies from 2 MiB on it sends after it has asked whether to.
+const maxUnasked = 2 << 20
+
 // Gateway is the API. It is safe for concurrent use.
 type Gateway struct {
 	server  *s3api.S3ApiServer
@@ -147,7 +151,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// goes out first, and then what still comes is let go.
 		control := http.NewResponseController(w)
 		_ = control.EnableFullDuplex() // HTTP/2 always is
-		if refused := checkBody(r); refused != nil {
+		refused := checkServed(r)
+		if refused == nil {
+			refused = checkBody(r)
+		}
+		if refused != nil {
+			if r.Header.Get("Expect") == "" {
+				_, _ = io.CopyN(io.Discard, r.Body, maxUnasked)
+			}
 			WriteError(w, r, refused.HTTPStatusCode, refused.Code, refused.Description)
 		} else {
 			g.proxy.ServeHTTP(w, r)

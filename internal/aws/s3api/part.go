@@ -126,7 +126,7 @@ func (b *backend) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput
 	if err != nil {
 		return none, err
 	}
-	source, o, err := b.openSource(ctx, in.CopySource, vgw.PreConditions{
+	source, o, err := b.openSource(ctx, in.CopySource, in.ExpectedSourceBucketOwner, vgw.PreConditions{
 		IfMatch: in.CopySourceIfMatch, IfNoneMatch: in.CopySourceIfNoneMatch, IfModSince: in.CopySourceIfModifiedSince, IfUnmodeSince: in.CopySourceIfUnmodifiedSince,
 	})
 	if err != nil {

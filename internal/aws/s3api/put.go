@@ -156,7 +156,7 @@ func (b *backend) CopyObject(ctx context.Context, in s3response.CopyObjectInput)
 	if err != nil {
 		return none, err
 	}
-	source, o, err := b.openSource(ctx, in.CopySource, vgw.PreConditions{
+	source, o, err := b.openSource(ctx, in.CopySource, in.ExpectedSourceBucketOwner, vgw.PreConditions{
 		IfMatch: in.CopySourceIfMatch, IfNoneMatch: in.CopySourceIfNoneMatch, IfModSince: in.CopySourceIfModifiedSince, IfUnmodeSince: in.CopySourceIfUnmodifiedSince,
 	})
 	if err != nil {
@@ -204,7 +204,10 @@ type sourceObject struct {
 	bucket string
 }
 
-func (b *backend) openSource(ctx context.Context, source *string, c vgw.PreConditions) (*os.File, sourceObject, error) {
+func (b *backend) openSource(ctx context.Context, source, owner *string, c vgw.PreConditions) (*os.File, sourceObject, error) {
+	if text(owner) != "" && *owner != b.config.Account {
+		return nil, sourceObject{}, s3err.GetAPIError(s3err.ErrAccessDenied)
+	}
 	bucketName, key, version, err := vgw.ParseCopySource(*source)
 	if err != nil {
 		return nil, sourceObject{}, err
