@@ -35,7 +35,7 @@ func TestABatchThatFailsLeavesNothing(t *testing.T) {
 	w := open(t)
 	require.NoError(t, w.engine.EnsureUser(t.Context(), "IAM:exporter"))
 	w.admin(`GRANT CREATE ON DATABASE "dev" TO "IAM:exporter"`)
-	const create = `CREATE EXTERNAL SCHEMA b1 FROM DATA CATALOG DATABASE 'fresh' IAM_ROLE '` + roleARN + `exporter' CREATE EXTERNAL DATABASE IF NOT EXISTS`
+	const create = `CREATE EXTERNAL SCHEMA b1 FROM DATA CATALOG DATABASE 'fresh' IAM_ROLE default CREATE EXTERNAL DATABASE IF NOT EXISTS`
 	got := w.batch(create, "GRANT USAGE ON SCHEMA b1 TO PUBLIC", "SELECT nonsense")
 	require.Equal(t, types.StatusStringFailed, got.Status)
 	for i, status := range []types.StatementStatusString{"ABORTED", "ABORTED", "FAILED"} {
