@@ -55,6 +55,11 @@ func RemoveVersion(ctx context.Context, b bucket.Bucket, l Layout, w Window) err
 	if err := Abandon(ctx, b, l, w, l.Folders(w, nil, false)); err != nil {
 		return err
 	}
+	return RemoveManifest(ctx, b, l, w)
+}
+
+// RemoveManifest deletes a run's manifest, if there is one.
+func RemoveManifest(ctx context.Context, b bucket.Bucket, l Layout, w Window) error {
 	return deleteKeys(ctx, b, []string{l.ManifestKey(w)})
 }
 

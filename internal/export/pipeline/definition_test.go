@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/golden"
 )
@@ -110,24 +111,79 @@ func TestACancelledPipelineHoldsItsRangeUntilItsRunIsCleared(t *testing.T) {
 	requireSetup(t, err, "1 objects are still there")
 }
 
-// TestObjectsOfACancelledRunThatCannotBePublishedAreNotForgotten loses the right to work on the catalog.
+// TestObjectsOfACancelledRunThatCannotBePublishedAreNotForgotten loses the right to work on a catalog that was reached before: it may name
+// some of them already.
 func TestObjectsOfACancelledRunThatCannotBePublishedAreNotForgotten(t *testing.T) {
 	h := open(t)
 	p := h.create(Spec{})
 	h.reader.append(h.project, clicks(0)...)
 	h.reader.seal()
-	h.faults.plan(3, denied)
-	h.once()
+	h.drain()
+	h.refused = func(*Definition) bool { return true }
+	h.reader.append(h.project, clicks(1)...)
+	h.reader.seal()
+	h.turns(1)
 	require.NoError(t, h.store.Cancel(h.ctx, p.ID))
-	h.faults.plan(2, denied) // the manifest is read
 	h.once()
-	h.faults.plan(0, "")
 	run := h.lastRun(p)
 	require.Equal(t, Canceled, run.State)
-	require.Contains(t, run.LastError.Hint, "grant the right")
+	require.Contains(t, run.LastError.Hint, "name another")
 	_, err := h.store.Create(h.ctx, Spec{Project: h.project, Source: Events, S3: S3{Bucket: "lake"}, Glue: Glue{Use: true, Database: "mixpanel"}})
-	requireSetup(t, err, "1 objects are still there")
+	requireSetup(t, err, "2 objects are still there")
 	require.NoError(t, h.store.Delete(h.ctx, p.ID))
+}
+
+func TestAPipelineWhoseCatalogWasNeverReachedCanBeCancelledAndMadeAnew(t *testing.T) {
+	for name, spec := range map[string]Spec{
+		"JSON": {}, "schematized": {Type: TypeAWS, SchemaType: Multischema}, "sync": {Type: TypeAWS, Sync: true, Interval: time.Second},
+		"people": {Source: People, Interval: time.Second},
+	} {
+		for _, how := range []damage{"", refuse, denied} { // what happens to the removal
+			t.Run(name+" "+string(how), func(t *testing.T) {
+				h := open(t)
+				h.refused = func(d *Definition) bool { return d.ID == "pipe01" }
+				p := h.create(spec)
+				h.reader.append(h.project, named("A", 0), named("B", -24), event.Record{
+					Kind: event.KindProfile, Time: epoch.UnixMilli(), DistinctID: []byte("u"), Properties: []byte(`{}`),
+				})
+				h.reader.seal()
+				h.turns(1)
+				require.Equal(t, Failed, h.lastRun(p).State)
+				require.NoError(t, h.store.Cancel(h.ctx, p.ID))
+				calls := []int{2, 3} // the manifest is read, removed, and objects are listed
+				if spec.Type == TypeAWS {
+					calls = []int{3, 4} // beside that the mapping file is written
+				}
+				switch how {
+				case "":
+					calls = nil
+				case denied:
+					calls = calls[:1]
+				}
+				for _, call := range calls {
+					h.faults.plan(call, how)
+					h.once()
+					require.True(t, h.faults.hit)
+					h.faults.plan(0, "")
+					h.advance(housekeepingPause)
+				}
+				h.drain()
+				require.Equal(t, Canceled, h.lastRun(p).State)
+				if how == denied {
+					_, err := h.store.Create(h.ctx, p.Spec)
+					requireSetup(t, err, "objects are still there")
+					return
+				}
+				require.Contains(t, h.lastRun(p).LastError.Hint, "name another")
+				require.Empty(t, h.keys("2195193/_manifest/"))
+				spec.Name = "again"
+				again := h.create(spec)
+				h.drain()
+				require.Equal(t, Succeeded, h.lastRun(again).State)
+				h.requireExact(again)
+			})
+		}
+	}
 }
 
 // TestAPipelineMadeAnewWithinAMinutePublishesAgain follows the hint about cancelled pipelines: objects and table are removed.

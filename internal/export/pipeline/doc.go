@@ -29,8 +29,9 @@
 //
 // # Edits
 //
-// Each edit is a revision. A manifest says under which one its objects were written, and is published under that; an attempt without one
-// takes the newest, and what attempts before have left besides is removed.
+// Each edit is a revision. A manifest says under which one its objects were written, which are not selected anew. Everything else is done
+// under the newest: objects without a manifest are written again, and what attempts before have left besides is removed; the catalog is
+// the one that the pipeline names now, so that an edit cures a run whose catalog was named wrongly.
 //
 // # States
 //

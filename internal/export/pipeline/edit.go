@@ -37,8 +37,8 @@ func set[T any](field, value *T) {
 
 // Edit changes a pipeline and its companion. What is exported from then on is selected as changed; a sync pipeline also rewrites the days
 // that something arrives for. When the catalog's database or prefix changes, the next run makes all tables and partitions there, while the
-// old ones stay and are not kept up to date. A run whose objects are complete ends as it began; one that is still at work is tried again
-// with the changed definition. It fails with a setup fault as Create does.
+// old ones stay and are not kept up to date. Of a run under way the objects that are complete stay as they were selected; all else is
+// repeated with the changed definition. It fails with a setup fault as Create does.
 func (s *Store) Edit(ctx context.Context, id string, c Change) error {
 	err := s.db.InTx(ctx, func(tx *meta.Tx) error {
 		var n int64 // the lock of Create, since conflicts are checked here too

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func named(name string, hours int) event.Record {
 	return r
 }
 
-func TestARunWhoseObjectsAreCompleteEndsAsItBegan(t *testing.T) {
+func TestObjectsThatAreCompleteAreNotSelectedAnewAndGoToTheCatalogThatIsNamedNow(t *testing.T) {
 	h := open(t)
 	p := h.create(Spec{Type: TypeAWS, SchemaType: Multischema})
 	h.reader.append(h.project, named("A", 0), named("B", 1))
@@ -30,15 +31,66 @@ func TestARunWhoseObjectsAreCompleteEndsAsItBegan(t *testing.T) {
 	names, database := []string{"A"}, "other"
 	require.NoError(t, h.store.Edit(h.ctx, p.ID, Change{Events: &names, GlueDatabase: &database}))
 	h.drain()
-	require.Len(t, h.tables("mixpanel"), 2, "both events, in the database of before")
-	require.Empty(t, h.tables("other"))
+	require.Len(t, h.tables("other"), 2, "both events")
+	require.Empty(t, h.tables("mixpanel"))
+	h.requireExact(p)
 
 	h.reader.append(h.project, named("A", 2), named("B", 2))
 	h.reader.seal()
 	h.drain()
-	require.Len(t, h.tables("other"), 3, "all that was ever exported, without the event that is not selected any more")
-	require.Len(t, h.tables("mixpanel"), 3, "which is in the same day's folder")
+	require.Len(t, h.tables("other"), 3, "without the event that is not selected any more")
 	h.requireExact(p)
+}
+
+// TestAnEditCuresARunThatACatalogRefuses names the catalog wrongly, before and after one has been reached, and lets it refuse for as long as it
+// is named so.
+func TestAnEditCuresARunThatACatalogRefuses(t *testing.T) {
+	const good, typo = "arn:aws:iam::111111111111:role/catalog", "arn:aws:iam::111111111111:role/typo"
+	of := func(d *Definition, role, database string) Change {
+		c := Change{GlueDatabase: &database}
+		if d.Glue.Role != "" {
+			c.GlueRole = &role
+		}
+		return c
+	}
+	for name, spec := range map[string]Spec{
+		"a column per property":     {Type: TypeAWS, Glue: Glue{Role: good, Region: "us-east-1"}},
+		"days that are replaced":    {Type: TypeAWS, Sync: true, Interval: time.Second, Glue: Glue{Role: good, Region: "us-east-1"}},
+		"a table per event":         {Type: TypeAWS, SchemaType: Multischema, Glue: Glue{Role: good, Region: "us-east-1"}},
+		"JSON":                      {Glue: Glue{Role: good, Region: "us-east-1"}},
+		"people":                    {Source: People, Glue: Glue{Role: good, Region: "us-east-1"}, Interval: time.Second},
+		"JSON, embedded, database":  {},
+		"table per event, embedded": {Type: TypeAWS, SchemaType: Multischema},
+	} {
+		for _, live := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, live %t", name, live), func(t *testing.T) {
+				h := open(t)
+				p := h.create(spec)
+				arrive := func(hours int) {
+					h.reader.append(h.project, named("A", hours), named("B", hours-24), event.Record{
+						Kind: event.KindProfile, Time: epoch.UnixMilli(), DistinctID: fmt.Appendf(nil, "u%d", hours), Properties: []byte(`{}`),
+					})
+					h.reader.seal()
+				}
+				if live {
+					arrive(0)
+					h.drain()
+					require.Equal(t, Succeeded, h.lastRun(p).State)
+				}
+				h.refused = func(d *Definition) bool { return d.Glue.Role == typo || d.Glue.Database == "wrong" }
+				require.NoError(t, h.store.Edit(h.ctx, p.ID, of(&p.Definition, typo, "wrong")))
+				arrive(1)
+				h.turns(3)
+				require.Equal(t, Failed, h.lastRun(p).State)
+				require.Greater(t, h.lastRun(p).Attempts, 2, "its manifest is there since the first")
+				require.NoError(t, h.store.Edit(h.ctx, p.ID, of(&p.Definition, good, "right")))
+				h.drain()
+				require.Equal(t, Succeeded, h.lastRun(p).State)
+				require.NotEmpty(t, h.tables("right"))
+				h.requireExact(p)
+			})
+		}
+	}
 }
 
 func TestAnAttemptWithoutAManifestIsRepeatedAsEditedAndLeavesNothing(t *testing.T) {

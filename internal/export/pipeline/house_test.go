@@ -25,6 +25,7 @@ import (
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/platform/bucket"
+	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/meta"
 	"github.com/refract-io/refract/internal/platform/project"
 )
@@ -48,6 +49,8 @@ type house struct {
 	attached  int
 	attachErr error
 	attaching func()
+	// refused, which may be nil, says whose catalogs cannot be opened.
+	refused func(*Definition) bool
 
 	config Config
 	worker *Worker
@@ -136,7 +139,10 @@ func (h *house) Bucket(context.Context, *Definition) (bucket.Bucket, error) {
 }
 
 // Catalog implements Destinations.
-func (h *house) Catalog(context.Context, *Definition) (catalog.Catalog, error) {
+func (h *house) Catalog(_ context.Context, d *Definition) (catalog.Catalog, error) {
+	if h.refused != nil && h.refused(d) {
+		return nil, fault.New(fault.Setup, "assuming role", d.Glue.Role, errInjected, "name another")
+	}
 	return faultyCatalog{h.catalog, &h.faults}, nil
 }
 
@@ -199,6 +205,14 @@ func (h *house) once() int {
 	n, err := h.worker.RunOnce(h.ctx)
 	require.NoError(h.t, err)
 	return n
+}
+
+// turns gives every pipeline, failed ones too, n turns.
+func (h *house) turns(n int) {
+	for range n {
+		h.advance(6 * time.Minute)
+		h.once()
+	}
 }
 
 // drain lets the clock go on until nothing is left to do.

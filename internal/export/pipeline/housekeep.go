@@ -32,6 +32,7 @@ func (w *Worker) housekeep(ctx context.Context, p *Pipeline, work func(context.C
 // clear ends the open run of a cancelled pipeline: a run whose manifest is written is published, since the catalog may name its
 // objects already; what any other run has written is removed. A failure that does not pass by itself ends the run as well, with the
 // error in its history, so that a pipeline can be got rid of together with its bucket. Objects that stay then are counted as exported.
+// None stay of a pipeline whose catalog was never reached, in which nobody can have seen them.
 func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 	run, err := w.Store.openRun(ctx, p.ID)
 	if err != nil || run == nil {
@@ -54,7 +55,7 @@ func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 }
 
 // abandon returns what a run has published whose objects were complete, nil when it has removed the run's objects. With an error it returns
-// the manifest of objects that stay.
+// the manifest of objects that stay, nil if none do.
 func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*outcome, error) {
 	a, err := w.attempt(ctx, p, run, func() {})
 	if err != nil {
@@ -64,14 +65,29 @@ func (w *Worker) abandon(ctx context.Context, p *Pipeline, run *Run) (*outcome, 
 	if err != nil {
 		return nil, err
 	}
-	if m != nil {
-		o, err := a.publish(ctx, m)
-		if err != nil {
-			return &outcome{manifest: m}, err
-		}
-		return o, nil
+	if m == nil {
+		return nil, a.clear(ctx, &lake.Manifest{})
 	}
-	return nil, a.clear(ctx, &lake.Manifest{})
+	o, err := a.publish(ctx, m)
+	switch {
+	case err == nil:
+		return o, nil
+	case fault.ClassOf(err) == fault.Transient || !p.Glue.Use || p.cataloged != 0:
+		return &outcome{manifest: m}, err
+	}
+	if removed := a.remove(ctx); removed != nil {
+		return &outcome{manifest: m}, errors.Join(removed, err)
+	}
+	return nil, err
+}
+
+// remove deletes a run's manifest and then its objects: without the manifest they are those of a run that did not come to its end, of which
+// a worker that takes over removes the rest.
+func (a *attempt) remove(ctx context.Context) error {
+	if err := lake.RemoveManifest(ctx, a.bucket, a.p.Layout(), a.run.name()); err != nil {
+		return err
+	}
+	return a.clear(ctx, &lake.Manifest{})
 }
 
 // collect removes the snapshots and the versions of days whose grace period is over.

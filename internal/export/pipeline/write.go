@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +19,7 @@ import (
 // attempt is one go at a run.
 type attempt struct {
 	*Worker
-	// p has the definition that the objects are written under.
+	// p has the newest definition. The objects may have been written under an older one, by an attempt before.
 	p        *Pipeline
 	run      *Run
 	bucket   bucket.Bucket
@@ -59,7 +58,8 @@ func (o *outcome) days() (first, last event.Day) {
 }
 
 // write makes an attempt: objects, mapping, manifest, mapping file, catalog. A manifest that an earlier attempt has written says that the
-// objects are complete; they are not written again then, and what is published is published as of that attempt's definition.
+// objects are complete; they are not written again then, whatever the pipeline selects now. They are published to the catalog that it names
+// now: an edit may be the cure for one that could not be reached.
 func (w *Worker) write(ctx context.Context, p *Pipeline, run *Run, progress func()) (*outcome, error) {
 	a, err := w.attempt(ctx, p, run, progress)
 	if err != nil {
@@ -92,16 +92,12 @@ func (w *Worker) attempt(ctx context.Context, p *Pipeline, run *Run, progress fu
 	return &attempt{Worker: w, p: p, run: run, bucket: moving{b, progress}, calendar: c, progress: progress}, nil
 }
 
-// written returns the manifest of an earlier attempt, nil if there is none, and goes back to the definition that it was written under.
+// written returns the manifest of an earlier attempt, nil if there is none.
 func (a *attempt) written(ctx context.Context) (*lake.Manifest, error) {
 	m, err := lake.ReadManifest(ctx, a.bucket, a.p.Layout(), a.run.name())
 	if errors.Is(err, bucket.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	a.p, err = a.Store.definitionAt(ctx, a.p, cmp.Or(m.Revision, 1))
 	return m, err
 }
 
