@@ -49,12 +49,24 @@ type array struct {
 
 // AddColumn adds a column, null in the rows so far, and returns its index.
 func (g *Group) AddColumn(t Type) int {
-	g.arrays = append(g.arrays, array{kind: t})
-	return len(g.arrays) - 1
+	n := len(g.arrays)
+	if n == cap(g.arrays) {
+		g.Reserve(max(4, n/4))
+	}
+	g.arrays = g.arrays[:n+1]
+	g.arrays[n].reset()
+	g.arrays[n].kind = t
+	return n
 }
 
 // Reserve makes room for further columns, so that adding them one by one takes no more than they need.
-func (g *Group) Reserve(columns int) { g.arrays = slices.Grow(g.arrays, columns) }
+func (g *Group) Reserve(columns int) {
+	if n := len(g.arrays); cap(g.arrays)-n < columns {
+		arrays := make([]array, n+columns)
+		copy(arrays, g.arrays[:cap(g.arrays)]) // columns that are not in use have buffers, too
+		g.arrays = arrays[:n]
+	}
+}
 
 // Columns returns the number of columns.
 func (g *Group) Columns() int { return len(g.arrays) }
@@ -82,9 +94,10 @@ func (g *Group) AddCounts(counts []int64) []int64 {
 
 // Held returns how many bytes of memory the group's buffers take, used or not.
 func (g *Group) Held() int64 {
+	arrays := g.arrays[:cap(g.arrays)]
 	held := int64(cap(g.arrays)) * int64(unsafe.Sizeof(array{}))
-	for i := range g.arrays {
-		a := &g.arrays[i]
+	for i := range arrays {
+		a := &arrays[i]
 		held += int64(cap(a.valid)+cap(a.data)) + int64(cap(a.cuts))*int64(unsafe.Sizeof(cut{}))
 	}
 	return held
@@ -126,12 +139,21 @@ func (g *Group) EndRow() { g.rows++ }
 // Reset empties the group. Its columns stay.
 func (g *Group) Reset() {
 	for i := range g.arrays {
-		a := &g.arrays[i]
-		a.rows, a.count = 0, 0
-		a.valid, a.data = a.valid[:0], a.data[:0]
-		a.cuts, a.page = a.cuts[:0], cut{}
+		g.arrays[i].reset()
 	}
 	g.rows, g.bytes = 0, 0
+}
+
+// clear takes everything from the group but its buffers.
+func (g *Group) clear() {
+	arrays := g.arrays[:0]
+	*g = Group{arrays: arrays}
+}
+
+func (a *array) reset() {
+	a.rows, a.count = 0, 0
+	a.valid, a.data = a.valid[:0], a.data[:0]
+	a.cuts, a.page = a.cuts[:0], cut{}
 }
 
 // SetString sets a String column of the current row. It reports false, as the other setters do, and changes nothing if the column is

@@ -46,7 +46,7 @@ func (a *attempt) writeTables(ctx context.Context) (*lake.Manifest, *schema.Mapp
 	}
 	out := transform.NewTables(ctx, a.bucket, mapping, transform.TablesOptions{
 		Format: lake.Format(a.p.Format), Layout: a.p.Layout(), Window: a.run.name(), Versioned: a.p.Sync, Snapshot: a.p.Source.Snapshot(),
-		Writer: a.writer(),
+		Writer: a.writer(), Groups: a.groups,
 	})
 	if err := a.scanTables(ctx, out, days); err != nil {
 		out.Abort()

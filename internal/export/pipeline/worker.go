@@ -9,6 +9,8 @@ import (
 
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/parquet"
+	"github.com/refract-io/refract/internal/export/transform"
 	"github.com/refract-io/refract/internal/intake/eventlog"
 	"github.com/refract-io/refract/internal/intake/store"
 	"github.com/refract-io/refract/internal/platform/bucket"
@@ -96,6 +98,7 @@ func backoff(attempt int) time.Duration {
 type Worker struct {
 	Config
 	publisher *lake.Publisher
+	groups    *parquet.Pool
 	healthy   chan struct{}
 	retries   chan struct{}
 	attaches  chan struct{}
@@ -127,7 +130,7 @@ type pin struct {
 func NewWorker(c Config) *Worker {
 	c.complete()
 	return &Worker{
-		Config: c, publisher: lake.NewPublisher(c.Store.now),
+		Config: c, publisher: lake.NewPublisher(c.Store.now), groups: &parquet.Pool{MaxHeld: transform.DefaultMemory, MaxIdle: time.Minute},
 		healthy: make(chan struct{}, c.Runs), retries: make(chan struct{}, max(1, c.Runs/4)), attaches: make(chan struct{}, 2),
 		done:   make(chan struct{}, 1),
 		active: map[string]bool{}, idle: map[string]idle{},

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -13,9 +12,10 @@ import (
 
 // columnar writes Parquet files. Groups go to a goroutine that encodes them one after the other; the caller fills others meanwhile.
 type columnar struct {
-	parts *lake.Parts
-	work  chan *encoding
-	back  chan *encoding
+	parts  *lake.Parts
+	groups *parquet.Pool
+	work   chan *encoding
+	back   chan *encoding
 	// spares are empty groups by table, which take held bytes of memory with those that were spare and are open now.
 	spares [][]*parquet.Group
 	taken  map[*parquet.Group]int64
@@ -41,8 +41,8 @@ type file struct {
 
 func newColumnar(ctx context.Context, b bucket.Bucket, o TablesOptions) *columnar {
 	c := &columnar{
-		parts: lake.NewParts(ctx, b, o.Layout, o.Window, lake.Columnar, o.Writer),
-		work:  make(chan *encoding), back: make(chan *encoding, 2),
+		parts: lake.NewParts(ctx, b, o.Layout, o.Window, lake.Columnar, o.Writer), groups: o.Groups,
+		work: make(chan *encoding), back: make(chan *encoding, 2),
 		taken: map[*parquet.Group]int64{}, most: o.Memory * 3 / 2, // two groups of the usual size, with what their buffers have in reserve
 	}
 	c.parts.Go(c.encode)
@@ -56,7 +56,12 @@ func (c *columnar) waits() bool { return true }
 func (c *columnar) long() int64 { return 0 }
 
 // spare prefers a group that the table has had before: its buffers fit.
-func (c *columnar) spare(table int) *parquet.Group { return cmp.Or(c.kept(table), new(parquet.Group)) }
+func (c *columnar) spare(table int) *parquet.Group {
+	if g := c.kept(table); g != nil {
+		return g
+	}
+	return c.groups.Get()
+}
 
 // kept returns a group that was kept for the table, nil for none.
 func (c *columnar) kept(table int) *parquet.Group {
@@ -95,7 +100,7 @@ func (c *columnar) another(table int, sizes []int) *parquet.Group {
 	if g := c.kept(table); g != nil {
 		return g
 	}
-	g, expected := new(parquet.Group), int64(0)
+	g, expected := c.groups.Get(), int64(0)
 	for _, size := range sizes {
 		expected += int64(size)
 	}
@@ -142,7 +147,17 @@ func (c *columnar) send(e *encoding) error {
 
 func (c *columnar) close() ([]lake.Object, error) {
 	close(c.work)
-	return c.parts.Close()
+	objects, err := c.parts.Close()
+	if err != nil {
+		return nil, err
+	}
+	c.collect()
+	for _, spares := range c.spares {
+		for _, g := range spares {
+			c.groups.Put(g)
+		}
+	}
+	return objects, nil
 }
 
 func (c *columnar) abort() { c.parts.Abort() }

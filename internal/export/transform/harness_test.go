@@ -76,11 +76,15 @@ type dated struct {
 	day event.Day
 }
 
+// usedGroups has the buffers of the runs of all tests: none must see what another has left behind.
+var usedGroups = &parquet.Pool{MaxHeld: 16 << 20}
+
 // writeTables writes records as one run and returns the objects.
 func writeTables(t require.TestingT, b bucket.Bucket, m *schema.Mapping, o TablesOptions, records []dated) (data, oversize []lake.Object) {
 	if o.Layout == (lake.Layout{}) {
 		o.Layout = layout
 	}
+	o.Groups = usedGroups
 	out := NewTables(context.Background(), b, m, o)
 	for i, r := range records {
 		require.NoError(t, out.Day(r.day))

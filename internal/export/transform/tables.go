@@ -30,6 +30,8 @@ type TablesOptions struct {
 	Writer   lake.WriterOptions
 	// Memory bounds the rows of all tables that are not written yet, in bytes: DefaultMemory if it is 0.
 	Memory int64
+	// Groups lends the buffers of rows, which it gets back from Close. It may be nil.
+	Groups *parquet.Pool
 }
 
 // Tables writes the rows of schematized tables: it splits properties into columns, as the mapping says, and writes Parquet files or
@@ -90,6 +92,7 @@ type sink interface {
 	write(g *rowGroup) error
 	// end ends the group's folder.
 	end(g *rowGroup) error
+	// close ends all files and gives empty groups back to the pool.
 	close() ([]lake.Object, error)
 	abort()
 	// long returns how many rows have a value that readers of the format may cut.
@@ -99,6 +102,9 @@ type sink interface {
 // NewTables begins the objects of a run. It assigns in m, which is complete when Close returns. It keeps ctx until Close or Abort.
 func NewTables(ctx context.Context, b bucket.Bucket, m *schema.Mapping, o TablesOptions) *Tables {
 	o.Memory = cmp.Or(o.Memory, DefaultMemory)
+	if o.Groups == nil {
+		o.Groups = new(parquet.Pool)
+	}
 	t := &Tables{
 		options: o, shredder: schema.NewShredder(m), rows: Rows{Milliseconds: true},
 		whole: lake.NewWriter(ctx, b, o.Layout, o.Window, o.Writer),
@@ -107,6 +113,9 @@ func NewTables(ctx context.Context, b bucket.Bucket, m *schema.Mapping, o Tables
 		t.sink = newColumnar(ctx, b, o)
 	} else {
 		t.sink = newJSONLines(ctx, b, o)
+	}
+	for i := range t.shredder.Groups() {
+		t.shredder.SetGroup(i, o.Groups.Get())
 	}
 	t.grow()
 	return t
@@ -340,6 +349,11 @@ func (t *Tables) Close() (data, oversize []lake.Object, err error) {
 	if err != nil {
 		t.whole.Abort()
 		return nil, nil, err
+	}
+	for _, g := range t.idle {
+		if g != nil {
+			t.options.Groups.Put(g)
+		}
 	}
 	oversize, err = t.whole.Close()
 	byKey := func(a, b lake.Object) int { return cmp.Compare(a.Key, b.Key) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/export/schema"
 	"github.com/refract-io/refract/internal/intake/store"
 	"github.com/refract-io/refract/internal/platform/bucket"
@@ -68,9 +69,10 @@ func BenchmarkTables(b *testing.B) {
 	run := func(name string, batches []*store.Batch, kind schema.Kind, format lake.Format, days int) {
 		b.Run(name, func(b *testing.B) {
 			m := newMapping(b, kind, 0)
+			groups := &parquet.Pool{MaxHeld: DefaultMemory}
 			n, bytes := 0, int64(0)
 			pass := func() {
-				o := TablesOptions{Format: format, Layout: layout, Window: lake.Window{UpTo: 1}, Writer: lake.WriterOptions{TempDir: b.TempDir()}}
+				o := TablesOptions{Format: format, Layout: layout, Window: lake.Window{UpTo: 1}, Writer: lake.WriterOptions{TempDir: b.TempDir()}, Groups: groups}
 				out := NewTables(context.Background(), sinkhole{}, m, o)
 				for d := range days {
 					if err := out.Day(event.Day(d)); err != nil {
