@@ -88,5 +88,8 @@ func TestCodesOfSTSHaveClasses(t *testing.T) {
 		require.Equal(t, want.class, explained.Class, code)
 		require.Contains(t, explained.Hint, want.hint, code)
 	}
+	err := roleFault(role, &smithy.GenericAPIError{Code: "SignatureDoesNotMatch", Message: "Credential should be scoped to a valid region, not 'ap-east-1'."})
+	explained, _ := errors.AsType[*fault.Error](err)
+	require.Contains(t, explained.Hint, "the service's own region")
 	require.ErrorIs(t, roleFault(role, context.Canceled), context.Canceled)
 }

@@ -76,3 +76,9 @@ func Read(message string) Denial {
 	}
 	return d
 }
+
+// OtherRegion reports whether the text of a refused signature says that the request was signed for another region than the service is
+// in: "Credential should be scoped to a valid region, not 'us-east-1'." The code is that of a wrong secret.
+func OtherRegion(message string) bool {
+	return strings.Contains(message, "scoped to a valid region")
+}

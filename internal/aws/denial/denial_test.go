@@ -51,3 +51,10 @@ func TestADenialIsReadAsAWSWritesIt(t *testing.T) {
 		require.Equal(t, want, denial.Read(message), message)
 	}
 }
+
+func TestASignatureForAnotherRegionIsNoWrongSecret(t *testing.T) {
+	require.True(t, denial.OtherRegion("Credential should be scoped to a valid region, not 'us-east-1'."))
+	require.True(t, denial.OtherRegion("Credential should be scoped to a valid region. "))
+	require.False(t, denial.OtherRegion("Credential should be scoped to correct service: 'glue'."))
+	require.False(t, denial.OtherRegion("The request signature we calculated does not match the signature you provided."))
+}

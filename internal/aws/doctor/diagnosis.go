@@ -38,6 +38,12 @@ func diagnose(err error) diagnosis {
 	case isThrottled(code, status):
 		return diagnosis{status: Unclear, cause: "AWS throttles or is out of order: " + text, remedy: "try again later"}
 	}
+	if denial.OtherRegion(message) {
+		return diagnosis{
+			status: Failed, cause: "the service is in another region than the pipeline says: " + text,
+			remedy: "give the pipeline the service's region, or leave it out where destination.region says it; of the endpoint here it is aws.region",
+		}
+	}
 	if known, ok := knownCodes[code]; ok {
 		known.status, known.cause = Failed, known.cause+": "+text
 		return known
