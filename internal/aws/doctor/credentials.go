@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -122,7 +123,12 @@ func (e *examination) refused(ctx context.Context, r grant.Role, name, externalI
 	answer, answered := errors.AsType[smithy.APIError](err)
 	switch {
 	case err == nil:
-		c.Status, c.Detail, c.Role, c.Missing = Warned, "is accepted", r.ARN, &r.Trust.Document.Statement[0]
+		c.Status = Warned
+		if slices.Contains(r.Uses, grant.UseS3) {
+			// The guides print the condition for this role; those for Glue and Redshift have none in theirs.
+			c.Status = Failed
+		}
+		c.Detail, c.Role, c.Missing = "is accepted", r.ARN, &r.Trust.Document.Statement[0]
 		c.Cause = "the role has no condition on sts:ExternalId, so that anybody who can make this exporter use a role's ARN has it work on this account (the confused deputy)"
 		c.Remedy = "put the statement into the role's trust policy in the place of the one without the condition"
 	case answered && isDenied(answer.ErrorCode(), 0):

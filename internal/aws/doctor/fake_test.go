@@ -253,6 +253,8 @@ func s3Operation(r *http.Request) string {
 		return "HeadBucket"
 	case r.Method == http.MethodHead:
 		return "HeadObject"
+	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/absent"):
+		return "GetObject that is absent"
 	case r.Method == http.MethodPut && r.Header.Get("If-None-Match") != "":
 		return "PutObject if absent"
 	case r.Method == http.MethodPut:
@@ -290,7 +292,7 @@ func (f *fakeAWS) s3(w http.ResponseWriter, r *http.Request, body []byte) {
 	case "DeleteObject":
 		delete(f.left, "object "+key)
 		w.WriteHeader(204)
-	case "GetObject":
+	case "GetObject", "GetObject that is absent":
 		if !f.left["object "+key] {
 			fail(refusal{404, "NoSuchKey", "The specified key does not exist."})
 			return

@@ -59,28 +59,28 @@ func (e *examination) s3(ctx context.Context) {
 		return
 	}
 	key := o.folder + "object"
+	wrote := false
 	// Removing what isn't there succeeds, if it is allowed.
-	if o.perform(ctx, grant.UseS3, "s3:DeleteObject", func(ctx context.Context) error { return o.remove(ctx, key) }) != nil {
-		for _, action := range []string{"s3:PutObject", "s3:GetObject", "s3:ListBucket", "s3:AbortMultipartUpload"} {
-			o.skip("s3", action, "nothing is written that could not be removed")
-		}
-		return
+	if o.perform(ctx, grant.UseS3, "s3:DeleteObject", func(ctx context.Context) error { return o.remove(ctx, key) }) == nil {
+		o.undo = append(o.undo, func(ctx context.Context) error { return o.removeAll(ctx) })
+		wrote = o.perform(ctx, grant.UseS3, "s3:PutObject", func(ctx context.Context) error {
+			return o.whole(ctx, func(ctx context.Context) error { return o.put(ctx, key, nil) })
+		}) == nil
+	} else {
+		o.skip("s3", "s3:PutObject", "nothing is written that could not be removed")
 	}
-	o.undo = append(o.undo, func(ctx context.Context) error { return o.removeAll(ctx) })
-	wrote := o.perform(ctx, grant.UseS3, "s3:PutObject", func(ctx context.Context) error {
-		return o.whole(ctx, func(ctx context.Context) error { return o.put(ctx, key, nil) })
-	}) == nil
 	_ = o.perform(ctx, grant.UseS3, "s3:GetObject", func(ctx context.Context) error { return o.get(ctx, key) }, "NoSuchKey")
 	_ = o.perform(ctx, grant.UseS3, "s3:ListBucket", func(ctx context.Context) error { return o.list(ctx, key, wrote) })
-	if !wrote {
-		for _, name := range []string{"encryption", "conditional writes", "objects in parts"} {
+	o.absent(ctx)
+	if wrote {
+		o.encryption(ctx, key)
+		o.conditional(ctx, key)
+	} else {
+		for _, name := range []string{"encryption", "conditional writes"} {
 			o.skip("s3", name, "no object could be written")
 		}
-		return
 	}
-	o.encryption(ctx, key)
-	o.conditional(ctx, key)
-	o.multipart(ctx)
+	o.multipart(ctx, wrote)
 }
 
 // regions compares the bucket's region with the pipeline's and the warehouse's. AWS tells it to whoever asks, in a header that comes
@@ -188,6 +188,30 @@ func (o *objects) list(ctx context.Context, key string, wrote bool) error {
 	return err
 }
 
+// absent makes sure that an object that isn't there is told as that. Amazon S3 says so only to those who may list the bucket, with the key
+// as s3:prefix (HeadObject, "Permissions"), and denies it to others; a run that is repeated looks for a manifest that may not be there.
+func (o *objects) absent(ctx context.Context) {
+	const name, action = "an absent object", "s3:ListBucket"
+	if !o.readable() {
+		o.skip("s3", name, "objects can't be read")
+		return
+	}
+	took, err := o.call(ctx, func(ctx context.Context) error { return o.get(ctx, o.folder+"absent") })
+	c := Check{Area: "s3", Name: name, Status: Passed, Detail: "is told as absent", Milliseconds: took.Milliseconds()}
+	switch code, _, status := answerOf(err); {
+	case code == "NoSuchKey" || status == http.StatusNotFound:
+	case err == nil:
+		c.Status, c.Detail, c.Cause = Warned, "", "an object that nobody wrote is there"
+	default:
+		o.judge(&c, grant.UseS3, action, err)
+		c.Name = name
+		if c.Status == Failed {
+			c.Cause += "; a run that is repeated can't tell then whether its manifest is there, and fails"
+		}
+	}
+	o.add(c)
+}
+
 // encryption looks at how the object was encrypted indeed.
 func (o *objects) encryption(ctx context.Context, key string) {
 	var out *s3.HeadObjectOutput
@@ -249,7 +273,7 @@ func (o *objects) conditional(ctx context.Context, key string) {
 
 // multipart stores an object in parts, which with a key needs kms:Decrypt. It first makes sure that an upload can be given up: one
 // that isn't there is not found, if that is allowed.
-func (o *objects) multipart(ctx context.Context) {
+func (o *objects) multipart(ctx context.Context, wrote bool) {
 	key := o.folder + "parts"
 	abort := func(ctx context.Context, id string) error {
 		_, err := o.api.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: o.bucket, Key: &key, UploadId: &id})
@@ -265,11 +289,14 @@ func (o *objects) multipart(ctx context.Context) {
 		return err
 	})
 	o.soften("s3:ListBucketMultipartUploads", "uploads that killed processes left stay until a lifecycle rule of the bucket ends them")
-	if denied != nil {
+	switch {
+	case !wrote:
+		o.skip("s3", "objects in parts", "no object could be written")
+	case denied != nil:
 		o.skip("s3", "objects in parts", "nothing is begun that could not be given up")
-		return
+	default:
+		o.parts(ctx, key, abort)
 	}
-	o.parts(ctx, key, abort)
 }
 
 func (o *objects) parts(ctx context.Context, key string, abort func(context.Context, string) error) {

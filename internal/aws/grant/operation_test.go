@@ -43,6 +43,8 @@ func operations(s *grant.Settings) []operation {
 		add(grant.UseS3, nil, action, key, probe)
 	}
 	add(grant.UseS3, lists, "s3:ListBucket", bucket)
+	// A manifest that may be absent: S3 asks for the right to list with the key as the prefix before it says so.
+	add(grant.UseS3, map[string][]string{"s3:prefix": {strings.TrimPrefix(key, bucket+"/")}}, "s3:ListBucket", bucket)
 	add(grant.UseS3, nil, "s3:ListBucketMultipartUploads", bucket)
 	encryption := func(arn string) map[string][]string {
 		return map[string][]string{"kms:viaservice": {"s3.eu-central-1.amazonaws.com"}, "kms:encryptioncontext:aws:s3:arn": {arn}, "kms:resourcealiases": {"alias/lake", "alias/other"}}
