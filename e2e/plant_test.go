@@ -248,10 +248,12 @@ func (p *plant) requireExact(x *pipeline.Pipeline) {
 	expected, err := pipeline.Expect(context.Background(), p.pipelines, p.segments, now, counts)
 	require.NoError(p.t, err)
 	require.Len(p.t, expected, len(counts.Days))
+	require.Equal(p.t, counts.Oversize.Manifests, counts.Oversize.Objects)
 	for _, d := range counts.Days {
 		want := expected[d.Place]
 		require.NotNil(p.t, want, d.Place)
 		require.Equal(p.t, [3]int64{want.Rows, want.Rows, want.Rows}, [3]int64{d.Runs, d.Manifests, d.Objects}, d.Place)
+		require.Equal(p.t, want.Members, d.ObjectMembers, d.Place)
 		for i, n := range want.Values {
 			require.Equal(p.t, [3]int64{n, n, n}, [3]int64{d.RunValues[i], d.ManifestValues[i], d.ObjectValues[i]}, "%v, column %d", d.Place, i)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -175,16 +176,33 @@ func attachment(a *pipeline.Attachment) string {
 	return fmt.Sprintf("attached as %s by %s at %s, tables: %d, %s", a.Schema, a.User, a.At.UTC().Format(time.DateTime), a.Tables, read)
 }
 
-// printRuns prints runs as a table, and below it why those did not succeed that did not.
+// printRuns prints runs as a table, and below it why those did not succeed that did not. There are columns for rows over a limit if there
+// are any.
 func printRuns(w io.Writer, runs []control.Run) {
-	table(w, "RUN\tSTATE\tWINDOW\tATTEMPTS\tFINISHED\tROWS\tOBJECTS\tDAYS", func(row func(...any)) {
+	long := slices.ContainsFunc(runs, func(r control.Run) bool { return r.Long > 0 })
+	reduced := slices.ContainsFunc(runs, func(r control.Run) bool { return r.Reduced > 0 })
+	header := "RUN\tSTATE\tWINDOW\tATTEMPTS\tFINISHED\tROWS\tOBJECTS\tDAYS"
+	if long {
+		header += "\tLONG"
+	}
+	if reduced {
+		header += "\tREDUCED"
+	}
+	table(w, header, func(row func(...any)) {
 		for i := range runs {
 			r := &runs[i]
 			finished := ""
 			if r.Finished != nil {
 				finished = r.Finished.UTC().Format(time.DateTime)
 			}
-			row(r.Number, r.State, fmt.Sprintf("(%d, %d]", r.After, r.UpTo), r.Attempts, finished, r.Rows, r.Objects, r.Days)
+			values := []any{r.Number, r.State, fmt.Sprintf("(%d, %d]", r.After, r.UpTo), r.Attempts, finished, r.Rows, r.Objects, r.Days}
+			if long {
+				values = append(values, r.Long)
+			}
+			if reduced {
+				values = append(values, r.Reduced)
+			}
+			row(values...)
 		}
 	})
 	for i := range runs {

@@ -100,6 +100,19 @@ run 2 failed: setup (something to change)
 `, b.String())
 }
 
+func TestRowsOverALimitAreShownWhereThereAreAny(t *testing.T) {
+	at := time.Date(2026, 8, 3, 7, 31, 5, 0, time.UTC)
+	var b bytes.Buffer
+	printRuns(&b, []control.Run{
+		{Number: 2, State: "succeeded", After: 10, UpTo: 20, Attempts: 1, Finished: &at, Rows: 7, Objects: 1, Days: 1},
+		{Number: 1, State: "succeeded", UpTo: 10, Attempts: 1, Finished: &at, Rows: 5, Objects: 1, Days: 1, Long: 3, Reduced: 2},
+	})
+	require.Equal(t, `RUN  STATE      WINDOW    ATTEMPTS  FINISHED             ROWS  OBJECTS  DAYS  LONG  REDUCED
+2    succeeded  (10, 20]  1         2026-08-03 07:31:05  7     1        1     0     0
+1    succeeded  (0, 10]   1         2026-08-03 07:31:05  5     1        1     3     2
+`, b.String())
+}
+
 func TestAPipelineIsShownByWhatItIs(t *testing.T) {
 	var b bytes.Buffer
 	printPipeline(&b, &control.Pipeline{

@@ -85,6 +85,9 @@ type Run struct {
 	Bytes    int64      `json:"bytes"`
 	Objects  int        `json:"objects"`
 	Days     int        `json:"days"`
+	// Long counts the rows with a value that readers may cut, Reduced those that were written without something and are kept whole.
+	Long    int64 `json:"long_properties,omitempty"`
+	Reduced int64 `json:"reduced_properties,omitempty"`
 	// LastError is that of the last attempt that failed; it stays when a later one succeeds.
 	LastError *RunError `json:"last_error,omitempty"`
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/export/pipeline"
+	"github.com/refract-io/refract/internal/export/schema"
 	"github.com/refract-io/refract/internal/platform/bucket"
 )
 
@@ -115,6 +116,7 @@ func (e *evidence) section() *Section {
 	s := &Section{Pipeline: e.p.Name, Position: uint64(e.counts.Published), Lines: []Line{}}
 	s.Lines = append(s.Lines, e.days()...)
 	s.Lines = append(s.Lines, e.columns()...)
+	s.Lines = append(s.Lines, e.oversize()...)
 	if n := e.elsewhere(); n > 0 {
 		s.Lines = append(s.Lines, line("rows that SQL reads from objects of no published run", Count{"expected", 0}, Count{"counted by SQL", n}))
 	}
@@ -173,9 +175,13 @@ func (e *evidence) days() []Line {
 	return lines
 }
 
-// columns compares the values that are not null of each column of each schematized table, over all days.
+// columns compares the values that are not null of each column of each schematized table, over all days, and the values that have no
+// column with the members of mp_properties.
 func (e *evidence) columns() []Line {
-	type sums struct{ stored, exported, manifests, objects []int64 }
+	type sums struct {
+		stored, exported, manifests, objects []int64
+		without, members                     int64
+	}
 	tables := map[string]*sums{}
 	at := func(place pipeline.Place) *sums {
 		name := e.tableName(place)
@@ -186,11 +192,13 @@ func (e *evidence) columns() []Line {
 	}
 	for place, x := range e.expected {
 		at(place).stored = lake.AddValues(at(place).stored, x.Values)
+		at(place).without += x.Members
 	}
 	for _, c := range e.counts.Days {
 		at(c.Place).exported = lake.AddValues(at(c.Place).exported, c.RunValues)
 		at(c.Place).manifests = lake.AddValues(at(c.Place).manifests, c.ManifestValues)
 		at(c.Place).objects = lake.AddValues(at(c.Place).objects, c.ObjectValues)
+		at(c.Place).members += c.ObjectMembers
 	}
 	var lines []Line
 	for _, t := range e.schema {
@@ -210,8 +218,27 @@ func (e *evidence) columns() []Line {
 			values.Table = t.Name
 			lines = append(lines, values)
 		}
+		if sum.without > 0 || sum.members > 0 {
+			values := line("values of "+t.Name+" that have no column", Count{"stored", sum.without}, Count{"in " + schema.OverflowName, sum.members})
+			values.Table = t.Name
+			lines = append(lines, values)
+		}
 	}
 	return lines
+}
+
+// oversize compares the rows that are over a limit with those that are kept whole.
+func (e *evidence) oversize() []Line {
+	var over int64
+	for _, x := range e.expected {
+		over += x.Reduced
+	}
+	kept := e.counts.Oversize
+	if over == 0 && kept == (pipeline.OversizeCount{}) {
+		return nil
+	}
+	return []Line{line("rows over a limit, kept whole in _oversize/",
+		Count{"stored", over}, Count{"in manifests", kept.Manifests}, Count{"rows in objects", kept.Objects})}
 }
 
 // elsewhere returns how many rows SQL reads from objects of the pipeline that are no part of what is published: of days that were replaced

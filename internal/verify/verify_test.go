@@ -75,6 +75,29 @@ func TestEachStageThatDiffersIsNamedWithItsDay(t *testing.T) {
 		"an object that no run wrote":        {func(e *evidence) { e.counts.Stray = []string{"t/x"} }, "no run wrote (t/x)"},
 		"a value lost in the store":          {func(e *evidence) { e.expected[one].Values[0]-- }, "values of t.city: 1 stored, 2 exported"},
 		"a column that SQL does not read":    {func(e *evidence) { e.sql["t"].values[0] = 0 }, "values of t.city: 2 stored, 2 exported, 2 in manifests, 2 in objects, 0 counted by SQL"},
+		"a property that has no column and is not in mp_properties": {
+			func(e *evidence) { e.expected[one].Members = 3; e.counts.Days[0].ObjectMembers = 2 },
+			"values of t that have no column: 3 stored, 2 in mp_properties",
+		},
+		"a member of mp_properties that nobody sent": {
+			func(e *evidence) { e.counts.Days[1].ObjectMembers = 1 }, "values of t that have no column: 0 stored, 1 in mp_properties",
+		},
+		"rows over a limit that are not kept whole": {
+			func(e *evidence) {
+				e.expected[two].Reduced = 2
+				e.counts.Oversize = pipeline.OversizeCount{Manifests: 2}
+			},
+			"rows over a limit, kept whole in _oversize/: 2 stored, 2 in manifests, 0 rows in objects",
+		},
+		"rows over a limit that no manifest knows": {
+			func(e *evidence) { e.expected[two].Reduced = 2 }, "kept whole in _oversize/: 2 stored, 0 in manifests, 0 rows in objects",
+		},
+		"events whose name has no table": {
+			func(e *evidence) {
+				e.expected[pipeline.Place{Table: pipeline.NoTable, Day: one.Day}] = &pipeline.Expected{Rows: 1}
+			},
+			"events of no table 2026-05-01: 1 stored, 0 exported",
+		},
 		"a version of a day that SQL still reads": {
 			func(e *evidence) {
 				e.sql["t"].byPath["s3://lake/1/t/2026/05/01/000000000004-p1/p1-000000000000-000000000004-0000.parquet"] = 3

@@ -52,30 +52,33 @@ type Counts struct {
 	Rows int64
 	// Values has for each column that was asked for the number of values that are not null.
 	Values []int64
+	// Members is the number of members of the objects in the column of JSON objects that was asked for.
+	Members int64
 }
 
 // Count reads the whole of an object and counts its rows and, if columns is not nil, the values of these columns, which are those of
-// its table in order: a Parquet file may lack some at the end. Text after the last line break of JSON lines is an error, as is anything
-// but whole gzip members or pages.
-func Count(ctx context.Context, b bucket.Bucket, key string, columns []string) (*Counts, error) {
+// its table in order: a Parquet file may lack some at the end. Of the column objects, if it is one of them, the members of the JSON
+// objects are counted too. Text after the last line break of JSON lines is an error, as are keys that are no columns and anything but
+// whole gzip members or pages.
+func Count(ctx context.Context, b bucket.Bucket, key string, columns []string, objects string) (*Counts, error) {
 	body, o, err := b.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", b.Location(key), err)
 	}
 	defer body.Close()
 	if strings.HasSuffix(key, Columnar.suffix) {
-		return countParquet(b.Location(key), body, o.Size, columns)
+		return countParquet(b.Location(key), body, o.Size, columns, objects)
 	}
 	zip, err := gzip.NewReader(body)
 	if err != nil {
 		return nil, fault.New(fault.Setup, "reading", b.Location(key), err, "it is no object of a pipeline: move it elsewhere")
 	}
 	defer zip.Close()
-	return countLines(ctx, b.Location(key), zip, columns)
+	return countLines(ctx, b.Location(key), zip, columns, objects)
 }
 
 // countParquet reads a Parquet file, which is read from its end.
-func countParquet(location string, body io.Reader, size int64, columns []string) (_ *Counts, err error) {
+func countParquet(location string, body io.Reader, size int64, columns []string, objects string) (_ *Counts, err error) {
 	whole := newSpool(os.TempDir())
 	defer func() { err = errors.Join(err, whole.Close()) }()
 	if n, err := io.Copy(whole, body); err != nil || n != size {
@@ -84,11 +87,13 @@ func countParquet(location string, body io.Reader, size int64, columns []string)
 	damaged := func(err error) error {
 		return fault.New(fault.Setup, "reading", location, err, "the object is damaged: export it again")
 	}
-	c, err := parquet.Count(whole.reader(), size)
+	counts := &Counts{}
+	members := memberCounter{n: &counts.Members}
+	c, err := parquet.Count(whole.reader(), size, objects, members.add)
 	if err != nil {
 		return nil, damaged(err)
 	}
-	counts := &Counts{Rows: c.Rows}
+	counts.Rows = c.Rows
 	if columns != nil {
 		if len(c.Columns) > len(columns) || !slices.Equal(c.Columns, columns[:len(c.Columns)]) {
 			return nil, damaged(fmt.Errorf("its columns are %q, which are not the first of the table's", c.Columns))
@@ -98,8 +103,22 @@ func countParquet(location string, body io.Reader, size int64, columns []string)
 	return counts, nil
 }
 
+// memberCounter counts the members of JSON objects.
+type memberCounter struct {
+	n       *int64
+	scanner event.Scanner
+}
+
+func (c *memberCounter) add(object []byte) error {
+	if _, err := c.scanner.Object(object, 0); err != nil {
+		return err
+	}
+	*c.n += int64(len(c.scanner.Members))
+	return nil
+}
+
 // countLines reads JSON lines. Without columns only line breaks are looked for.
-func countLines(ctx context.Context, location string, in io.Reader, columns []string) (*Counts, error) {
+func countLines(ctx context.Context, location string, in io.Reader, columns []string, objects string) (*Counts, error) {
 	damaged := func(err error, hint string) error { return fault.New(fault.Setup, "reading", location, err, hint) }
 	counts := &Counts{}
 	var index map[string]int
@@ -111,6 +130,8 @@ func countLines(ctx context.Context, location string, in io.Reader, columns []st
 		}
 	}
 	var scanner event.Scanner
+	members := memberCounter{n: &counts.Members}
+	var text []byte
 	lines := bufio.NewReaderSize(in, 256<<10)
 	var long []byte // the beginning of a line that is longer than the buffer
 	for {
@@ -142,8 +163,19 @@ func countLines(ctx context.Context, location string, in io.Reader, columns []st
 		}
 		for i := range scanner.Members {
 			f := &scanner.Members[i]
-			if column, ok := index[string(f.RawKey(line))]; ok && f.Kind != event.Null {
-				counts.Values[column]++
+			column, ok := index[string(f.RawKey(line))]
+			if !ok {
+				return nil, damaged(fmt.Errorf("line %d: %q is no column of the table", counts.Rows, f.RawKey(line)), "the object is damaged: export it again")
+			}
+			if f.Kind == event.Null {
+				continue
+			}
+			counts.Values[column]++
+			if columns[column] == objects {
+				text = f.AppendText(text[:0], line)
+				if err := members.add(text); err != nil {
+					return nil, damaged(fmt.Errorf("line %d, %s: %w", counts.Rows, objects, err), "the object is damaged: export it again")
+				}
 			}
 		}
 	}

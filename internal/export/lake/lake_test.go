@@ -203,7 +203,7 @@ func TestTheManifestMatchesTheGoldenFileAndNamesTheObjects(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, m, back)
 	for _, o := range back.Data {
-		read, err := Count(ctx, b, o.Key, nil)
+		read, err := Count(ctx, b, o.Key, nil, "")
 		require.NoError(t, err)
 		require.Equal(t, &Counts{Rows: o.Rows}, read)
 		same, err := hasContent(ctx, b, &o)
@@ -332,22 +332,35 @@ func TestCountingReadsWhatIsThere(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, zip.Close())
 	put("x.json.gz", zipped.Bytes())
-	got, err := Count(ctx, b, "x.json.gz", []string{"a", "b", "c"})
+	got, err := Count(ctx, b, "x.json.gz", []string{"a", "b", "c"}, "")
 	require.NoError(t, err)
-	require.Equal(t, &Counts{3, []int64{2, 0, 1}}, got)
+	require.Equal(t, &Counts{Rows: 3, Values: []int64{2, 0, 1}}, got)
+	_, err = Count(ctx, b, "x.json.gz", []string{"a", "b"}, "")
+	requireSetup(t, err, "export it again", `line 1: "c" is no column of the table`)
+	zipped.Reset()
+	zip.Reset(&zipped)
+	_, err = fmt.Fprintf(zip, "%s\n", `{"a":"{\"x\":1,\"y\":{\"z\":2}}"}`)
+	require.NoError(t, err)
+	require.NoError(t, zip.Close())
+	put("objects.json.gz", zipped.Bytes())
+	got, err = Count(ctx, b, "objects.json.gz", []string{"a"}, "a")
+	require.NoError(t, err)
+	require.Equal(t, &Counts{Rows: 1, Values: []int64{1}, Members: 2}, got)
 
 	file := columnarFile(t)
 	put("x.parquet", file)
-	got, err = Count(ctx, b, "x.parquet", []string{"a", "b", "c"})
+	got, err = Count(ctx, b, "x.parquet", []string{"a", "b", "c"}, "")
 	require.NoError(t, err)
-	require.Equal(t, &Counts{110, []int64{34, 10, 0}}, got)
+	require.Equal(t, &Counts{Rows: 110, Values: []int64{34, 10, 0}}, got)
 	for _, columns := range [][]string{{"b", "a"}, {"a"}} {
-		_, err = Count(ctx, b, "x.parquet", columns)
+		_, err = Count(ctx, b, "x.parquet", columns, "")
 		requireSetup(t, err, "export it again", "not the first of the table's")
 	}
+	_, err = Count(ctx, b, "x.parquet", []string{"a", "b"}, "a")
+	requireSetup(t, err, "export it again", "expected an object")
 	for _, cut := range []int{1, 10, len(file) / 2, len(file) - 10} {
 		put("cut.parquet", file[:len(file)-cut])
-		_, err = Count(ctx, b, "cut.parquet", nil)
+		_, err = Count(ctx, b, "cut.parquet", nil, "")
 		requireSetup(t, err, "export it again", "damaged")
 	}
 	broken := bytes.Clone(file)
@@ -355,7 +368,7 @@ func TestCountingReadsWhatIsThere(t *testing.T) {
 		broken[i] ^= 0x55
 	}
 	put("broken.parquet", broken)
-	_, err = Count(ctx, b, "broken.parquet", nil)
+	_, err = Count(ctx, b, "broken.parquet", nil, "")
 	requireSetup(t, err, "export it again", "reading column a of row group 0")
 }
 
@@ -370,6 +383,6 @@ func TestCountingNoticesDamage(t *testing.T) {
 	body.Close()
 	_, err = b.Put(ctx, "cut.json.gz", bytes.NewReader(text[:len(text)-20]), int64(len(text)-20), bucket.PutOptions{})
 	require.NoError(t, err)
-	_, err = Count(ctx, b, "cut.json.gz", nil)
+	_, err = Count(ctx, b, "cut.json.gz", nil, "")
 	require.ErrorContains(t, err, "damaged")
 }

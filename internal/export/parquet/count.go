@@ -17,8 +17,9 @@ type Counts struct {
 }
 
 // Count reads all pages of the file of size bytes, with another implementation of the format than the one that writes, and counts what
-// they hold. Statistics are not believed. A page that cannot be decoded is an error.
-func Count(r io.ReaderAt, size int64) (*Counts, error) {
+// they hold. Statistics are not believed. A page that cannot be decoded is an error. If there is a column of texts called text, each is
+// called with its values that are not null; they are valid during the call only.
+func Count(r io.ReaderAt, size int64, text string, each func(value []byte) error) (*Counts, error) {
 	f, err := parquetgo.OpenFile(r, size, parquetgo.SkipPageIndex(true), parquetgo.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("opening the file: %w", err)
@@ -31,7 +32,11 @@ func Count(r io.ReaderAt, size int64) (*Counts, error) {
 	for i, g := range f.RowGroups() {
 		c.Rows += g.NumRows()
 		for j, chunk := range g.ColumnChunks() {
-			rows, values, err := countPages(chunk)
+			read := each
+			if c.Columns[j] != text {
+				read = nil
+			}
+			rows, values, err := countPages(chunk, read)
 			if err == nil && rows != g.NumRows() {
 				err = fmt.Errorf("its pages hold %d of %d rows", rows, g.NumRows())
 			}
@@ -44,7 +49,7 @@ func Count(r io.ReaderAt, size int64) (*Counts, error) {
 	return c, nil
 }
 
-func countPages(chunk parquetgo.ColumnChunk) (rows, values int64, err error) {
+func countPages(chunk parquetgo.ColumnChunk, each func(value []byte) error) (rows, values int64, err error) {
 	pages := chunk.Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	for {
@@ -57,6 +62,35 @@ func countPages(chunk parquetgo.ColumnChunk) (rows, values int64, err error) {
 		}
 		rows += page.NumRows()
 		values += page.NumValues() - page.NumNulls()
+		if each != nil {
+			err = eachValue(page, each)
+		}
 		parquetgo.Release(page)
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+}
+
+// eachValue calls fn with the values of a page of texts that are not null.
+func eachValue(page parquetgo.Page, fn func(value []byte) error) error {
+	in := page.Values()
+	var buf [64]parquetgo.Value
+	for {
+		n, err := in.ReadValues(buf[:])
+		for _, v := range buf[:n] {
+			if v.IsNull() {
+				continue
+			}
+			if err := fn(v.ByteArray()); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 }

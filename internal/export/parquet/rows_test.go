@@ -146,7 +146,7 @@ func TestFilesWrittenInTurnShareAnEncoder(t *testing.T) {
 		require.NoError(t, lone.Close())
 		require.True(t, bytes.Equal(alone[i].Bytes(), together[i].Bytes()))
 		require.NoError(t, CheckSpectrumSafe(bytes.NewReader(together[i].Bytes()), int64(together[i].Len()), columns))
-		counts, err := Count(bytes.NewReader(together[i].Bytes()), int64(together[i].Len()))
+		counts, err := Count(bytes.NewReader(together[i].Bytes()), int64(together[i].Len()), "", nil)
 		require.NoError(t, err)
 		require.Equal(t, &Counts{2000, []string{"a", "b"}, []int64{2000, 668}}, counts)
 	}

@@ -3,13 +3,11 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
-	"github.com/refract-io/refract/internal/export/parquet"
-	"github.com/refract-io/refract/internal/export/schema"
 	"github.com/refract-io/refract/internal/export/selection"
+	"github.com/refract-io/refract/internal/export/transform"
 	"github.com/refract-io/refract/internal/intake/store"
 )
 
@@ -19,22 +17,36 @@ type Expected struct {
 	// Values has for each column of a schematized table, in order, the number of values that are not null; columns without any may be
 	// missing at the end.
 	Values []int64
+	// Members is how many values have no column in the table and must be in mp_properties, as members of its objects.
+	Members int64
+	// Reduced is how many rows are over a limit, and must be kept whole in the oversize objects.
+	Reduced int64
 }
 
+func (x *Expected) add(column int) {
+	for len(x.Values) <= column {
+		x.Values = append(x.Values, 0)
+	}
+	x.Values[column]++
+}
+
+// NoTable is the table of a Place that counts the events of a multischema pipeline whose names have no table.
+const NoTable = "events of no table"
+
 // Expect reads the event store and counts the rows, and for schematized tables the values of each column, that the pipeline must have
-// exported up to counts.Published: it selects and splits anew, with the pipeline's selection and mapping.
+// exported up to counts.Published: it selects anew, with the pipeline's selection, and counts what is stored by the names and types of the
+// pipeline's mapping.
 //
 // Where the answer depends on when a record was exported, because the pipeline was edited or its selection looks at user profiles, the
 // windows of the manifests are counted, each as it was selected then; a manifest that is missing is not found so.
 func Expect(ctx context.Context, s *Store, r store.Reader, p *Pipeline, counts *Counts) (map[Place]*Expected, error) {
-	e := &expectation{store: s, reader: r, p: p, places: map[Place]*Expected{}, pending: map[int]int{}}
+	e := &expectation{store: s, reader: r, p: p, places: map[Place]*Expected{}}
 	if p.Type == TypeAWS {
 		mapping, err := s.mapping(ctx, p, 0)
 		if err != nil || mapping == nil {
 			return e.places, err
 		}
-		e.mapping = mapping
-		e.shredder = schema.NewShredder(mapping)
+		e.census = newCensus(mapping)
 	}
 	if p.Source.Snapshot() {
 		return e.places, e.snapshot(ctx, counts)
@@ -57,20 +69,12 @@ func Expect(ctx context.Context, s *Store, r store.Reader, p *Pipeline, counts *
 
 // expectation counts what a pipeline must have exported.
 type expectation struct {
-	store    *Store
-	reader   store.Reader
-	p        *Pipeline
-	mapping  *schema.Mapping // nil unless schematized
-	shredder *schema.Shredder
-	places   map[Place]*Expected
-	rows     parquet.Rows
-	// pending counts the rows of the tables' groups, all of one day.
-	pending map[int]int
-	day     event.Day
+	store  *Store
+	reader store.Reader
+	p      *Pipeline
+	census *census // nil unless schematized
+	places map[Place]*Expected
 }
-
-// groupRows is how many rows of a table are counted together.
-const groupRows = 256
 
 func (e *expectation) place(at Place) *Expected {
 	if e.places[at] == nil {
@@ -80,32 +84,31 @@ func (e *expectation) place(at Place) *Expected {
 }
 
 func (e *expectation) snapshot(ctx context.Context, counts *Counts) error {
-	row := func(append func() (schema.Row, error)) error {
-		if e.shredder == nil {
-			e.place(Place{}).Rows++
-			return nil
-		}
-		r, err := append()
-		if err != nil {
-			return err
-		}
-		return e.shredded(r)
-	}
-	var err error
 	if e.p.Source == People {
-		err = e.reader.ScanProfiles(ctx, e.p.Project, counts.Published, func(distinctID, properties []byte) error {
-			return row(func() (schema.Row, error) { return e.shredder.AppendProfile(distinctID, properties) })
-		})
-	} else {
-		err = e.reader.ScanIdentities(ctx, e.p.Project, counts.Published, func(distinctID, resolved []byte) error {
-			return row(func() (schema.Row, error) { return e.shredder.AppendIdentity(distinctID, resolved) })
+		return e.reader.ScanProfiles(ctx, e.p.Project, counts.Published, func(distinctID, properties []byte) error {
+			if e.census != nil {
+				return e.census.profile(e.place(Place{}), distinctID, properties)
+			}
+			e.plain(Place{}, properties)
+			return nil
 		})
 	}
-	if err != nil {
-		return err
+	return e.reader.ScanIdentities(ctx, e.p.Project, counts.Published, func(distinctID, resolved []byte) error {
+		if e.census != nil {
+			return e.census.identity(e.place(Place{}), distinctID, resolved)
+		}
+		e.plain(Place{}, nil)
+		return nil
+	})
+}
+
+// plain counts a row that is not split into columns. Those of JSON pipelines have a limit.
+func (e *expectation) plain(at Place, properties []byte) {
+	x := e.place(at)
+	x.Rows++
+	if e.p.Type == TypeJSON && len(properties) > transform.MaxProperties {
+		x.Reduced++
 	}
-	e.flush()
-	return nil
 }
 
 // manifest counts what a manifest's run must have exported, with the definition of then. Of a pipeline that replaces days these are the
@@ -157,64 +160,27 @@ func (e *expectation) window(ctx context.Context, p *Pipeline, w lake.Window, da
 			return err
 		}
 	}
-	e.flush()
 	return nil
 }
 
 func (e *expectation) events(b *store.Batch, d event.Day, from, to int) error {
-	if e.shredder == nil {
-		e.place(Place{Day: d}).Rows += int64(to - from)
-		return nil
-	}
-	if d != e.day {
-		e.flush()
-		e.day = d
-	}
 	for i := from; i < to; i++ {
-		r, err := e.shredder.AppendEvent(b, i)
-		if err != nil {
-			return err
+		if e.census == nil {
+			e.plain(Place{Day: d}, b.Properties.At(i))
+			continue
 		}
-		if err := e.shredded(r); err != nil {
+		t := e.census.table(b.Name.At(i))
+		if t == nil {
+			e.place(Place{NoTable, d}).Rows++
+			continue
+		}
+		at := Place{Day: d}
+		if e.p.table() != t.name {
+			at.Table = t.name
+		}
+		if err := e.census.event(e.place(at), t, b, i); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// shredded counts a row that the shredder has added to its table's group.
-func (e *expectation) shredded(r schema.Row) error {
-	if r.Table >= len(e.mapping.Tables()) {
-		return fmt.Errorf("counting rows: there is no table %d", r.Table)
-	}
-	if e.pending[r.Table]++; e.pending[r.Table] == groupRows {
-		e.flushTable(r.Table)
-	}
-	return nil
-}
-
-func (e *expectation) flush() {
-	for table := range e.pending {
-		e.flushTable(table)
-	}
-}
-
-func (e *expectation) flushTable(table int) {
-	delete(e.pending, table)
-	group := e.shredder.Group(table)
-	at := Place{Day: e.day}
-	if t := e.mapping.Tables()[table]; e.p.table() != t.Name {
-		at.Table = t.Name
-	}
-	x := e.place(at)
-	for e.rows.Reset(group); e.rows.Next(); {
-		x.Rows++
-		for _, v := range e.rows.Values() {
-			for len(x.Values) <= v.Column {
-				x.Values = append(x.Values, 0)
-			}
-			x.Values[v.Column]++
-		}
-	}
-	group.Reset()
 }

@@ -159,6 +159,7 @@ func (h *house) requireCounts(p *Pipeline) *Counts {
 		}
 		return values
 	}
+	var reduced int64
 	for _, d := range counts.Days {
 		want := expected[d.Place]
 		if want == nil {
@@ -171,8 +172,11 @@ func (h *house) requireCounts(p *Pipeline) *Counts {
 				require.Equal(h.t, trimmed(want.Values), trimmed(values), d.Place)
 			}
 		}
+		require.Equal(h.t, want.Members, d.ObjectMembers, d.Place)
+		reduced += want.Reduced
 	}
 	require.Empty(h.t, expected)
+	require.Equal(h.t, OversizeCount{reduced, reduced}, counts.Oversize)
 	return counts
 }
 

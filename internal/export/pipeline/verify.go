@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -30,6 +31,14 @@ type DayCount struct {
 	// RunValues, ManifestValues and, when deep, ObjectValues have for each column of a schematized table, in order, the number of values
 	// that are not null; columns without any may be missing at the end.
 	RunValues, ManifestValues, ObjectValues []int64
+	// ObjectMembers is, when deep, the number of members of mp_properties.
+	ObjectMembers int64
+}
+
+// OversizeCount is how many rows over a limit are kept whole.
+type OversizeCount struct {
+	// Manifests is the sum of the manifests, Objects the rows in the objects that they name.
+	Manifests, Objects int64
 }
 
 // Counts are a pipeline's exported rows at one moment.
@@ -38,6 +47,8 @@ type Counts struct {
 	Published eventlog.Position
 	// Days are ascending by table and day.
 	Days []DayCount
+	// Oversize counts the rows that belong to those of Days.
+	Oversize OversizeCount
 	// Keys are the objects that the manifests name, each with its place.
 	Keys map[string]Place
 	// Stray are objects of the pipeline below its folder that no published run wrote. Snapshots and days that were replaced and are still
@@ -164,6 +175,18 @@ func (v *witnesses) count(ctx context.Context) error {
 				return err
 			}
 		}
+		for _, o := range m.Oversize {
+			at, err := placeOf(o.Table, o.Day)
+			if err != nil {
+				return err
+			}
+			if newest, replaced := current[at]; replaced && newest != m {
+				continue
+			}
+			if err := v.oversize(ctx, &o); err != nil {
+				return err
+			}
+		}
 	}
 	for key := range v.there {
 		if w, ok := layout.Window(key); !ok || w.After < uint64(v.p.Published) {
@@ -209,12 +232,34 @@ func (v *witnesses) object(ctx context.Context, o *lake.Object, at Place) error 
 		c.Objects += o.Rows
 		return nil
 	}
-	held, err := lake.Count(ctx, v.bucket, o.Key, v.columns[at.Table])
+	held, err := lake.Count(ctx, v.bucket, o.Key, v.columns[at.Table], schema.OverflowName)
 	if err != nil {
 		return err
 	}
 	c.Objects += held.Rows
 	c.ObjectValues = lake.AddValues(c.ObjectValues, held.Values)
+	c.ObjectMembers += held.Members
+	return nil
+}
+
+// oversize counts an object of rows that are kept whole.
+func (v *witnesses) oversize(ctx context.Context, o *lake.Object) error {
+	v.all.Oversize.Manifests += o.Rows
+	rows := o.Rows
+	_, err := v.bucket.Head(ctx, o.Key)
+	if err == nil && v.deep {
+		var held *lake.Counts
+		if held, err = lake.Count(ctx, v.bucket, o.Key, nil, ""); err == nil {
+			rows = held.Rows
+		}
+	}
+	if errors.Is(err, bucket.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("counting the rows in %s: %w", v.bucket.Location(o.Key), err)
+	}
+	v.all.Oversize.Objects += rows
 	return nil
 }
 

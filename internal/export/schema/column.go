@@ -101,8 +101,8 @@ var (
 	}
 )
 
-// overflowName is the column of what has no column.
-const overflowName = "mp_properties"
+// OverflowName is the name of the column of what has no column.
+const OverflowName = "mp_properties"
 
 // maxCommentChars is Glue's limit of a column's comment.
 const maxCommentChars = 255

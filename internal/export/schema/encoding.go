@@ -86,8 +86,8 @@ func (m *Mapping) restore(i int, in *tableJSON) error {
 
 func (t *Table) restore(c Column) error {
 	if c.Type == Overflow {
-		if t.overflow != 0 || c.Name != overflowName || c.Property != "" {
-			return fmt.Errorf("it is not %s, or there are two", overflowName)
+		if t.overflow != 0 || c.Name != OverflowName || c.Property != "" {
+			return fmt.Errorf("it is not %s, or there are two", OverflowName)
 		}
 		t.addOverflow(c.FirstSeen)
 		return nil

@@ -127,7 +127,7 @@ func tableName(event string) string {
 
 func (m *Mapping) add(name, event string) int {
 	t := &Table{Name: name, Event: event, limit: m.limit, index: map[string]int{}}
-	t.names = newNames(overflowName, eventName.Name, "mp_date") // mp_date is the partition key
+	t.names = newNames(OverflowName, eventName.Name, "mp_date") // mp_date is the partition key
 	if m.kind == Monoschema {
 		t.columns = append(t.columns, eventName)
 	}
@@ -150,6 +150,9 @@ func (m *Mapping) add(name, event string) int {
 
 // Columns returns the table's columns in order. The caller does not change them.
 func (t *Table) Columns() []Column { return t.columns }
+
+// Fixed returns how many of the columns, the first, every table of the kind has. The others are made by properties.
+func (t *Table) Fixed() int { return t.fixed }
 
 // ParquetColumns returns the columns as files have them.
 func (t *Table) ParquetColumns() []parquet.Column { return ParquetColumns(t.columns) }
@@ -210,5 +213,5 @@ func (t *Table) addType(p *property, kind Type, seen int64) int {
 // addOverflow makes mp_properties.
 func (t *Table) addOverflow(seen int64) {
 	t.overflow = len(t.columns)
-	t.columns = append(t.columns, Column{Name: overflowName, Type: Overflow, FirstSeen: seen})
+	t.columns = append(t.columns, Column{Name: OverflowName, Type: Overflow, FirstSeen: seen})
 }

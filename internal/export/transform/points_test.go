@@ -37,7 +37,7 @@ func TestPoints03To05ColumnsKeepTypeAndPlace(t *testing.T) {
 		require.Equal(t, before, columns[:len(before)], "columns only come at the end")
 		before = slices.Clone(columns)
 		for _, o := range data {
-			counts, err := parquet.Count(bytes.NewReader(b.objects[o.Key]), o.Bytes)
+			counts, err := parquet.Count(bytes.NewReader(b.objects[o.Key]), o.Bytes, "", nil)
 			require.NoError(t, err)
 			require.Equal(t, o.Values, counts.Values)
 			for j, name := range counts.Columns {

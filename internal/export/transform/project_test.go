@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/refract-io/refract/internal/event"
+	"github.com/refract-io/refract/internal/export/hostile"
 	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/export/schema"
 	"github.com/refract-io/refract/internal/platform/fault"
@@ -100,7 +101,7 @@ func FuzzJSONRows(f *testing.F) {
 	for _, s := range samples {
 		f.Add(s.name, s.distinct, []byte(s.properties), s.time)
 	}
-	for _, v := range hostileValues {
+	for _, v := range hostile.Values {
 		f.Add("e", "d", event.AppendRawMember([]byte{'{'}, "a", []byte(v)), int64(0))
 	}
 	f.Fuzz(func(t *testing.T, name, distinct string, properties []byte, at int64) {
