@@ -26,8 +26,12 @@ type Keys interface {
 	UseForS3(ctx context.Context, action, key, object string) (string, error)
 }
 
-// exchange is what versitygw's front passes on to nobody: what a request asks of encryption, and what the answer says of it.
-type exchange struct{ asked, answer encryption }
+// exchange is what versitygw's front passes on to nobody: what a request asks of encryption, what the answer says of it, and how a listing writes
+// names.
+type exchange struct {
+	asked, answer encryption
+	encoding      types.EncodingType
+}
 
 type exchangeKey struct{}
 
@@ -42,8 +46,10 @@ const (
 var prepare = controllers.WrapMiddleware(func(c fiber.Ctx) error {
 	x := &exchange{asked: encryption{
 		Algorithm: types.ServerSideEncryption(c.Get(headerEncryption)), Key: c.Get(headerKey), BucketKey: c.Get(headerBucketKey) == "true",
-	}}
+	}, encoding: types.EncodingType(c.Query("encoding-type"))}
 	switch {
+	case x.encoding != "" && x.encoding != types.EncodingTypeUrl:
+		return refuse(http.StatusBadRequest, "InvalidArgument", "Invalid Encoding Method specified in Request")
 	case x.asked.Algorithm != "" && x.asked.Algorithm != types.ServerSideEncryptionAes256 && x.asked.Algorithm != types.ServerSideEncryptionAwsKms:
 		return refuse(http.StatusBadRequest, "InvalidArgument", "The encryption method specified is not supported: it is AES256 or aws:kms.")
 	case x.asked.Key != "" && x.asked.Algorithm != types.ServerSideEncryptionAwsKms:

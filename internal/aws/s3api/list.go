@@ -83,22 +83,30 @@ func (b *backend) ListObjects(ctx context.Context, in *s3.ListObjectsInput) (s3r
 	if err != nil {
 		return s3response.ListObjectsResult{}, err
 	}
+	n := namesOf(ctx)
+	n.page(&page)
 	return s3response.ListObjectsResult{
-		Name: in.Bucket, Prefix: in.Prefix, Delimiter: orNil(text(in.Delimiter)), Marker: in.Marker, MaxKeys: in.MaxKeys,
-		Contents: page.Objects, CommonPrefixes: page.CommonPrefixes, IsTruncated: &page.Truncated, NextMarker: orNil(page.NextMarker),
-	}, nil
+		Name: in.Bucket, Prefix: n.given(in.Prefix), Delimiter: n.some(text(in.Delimiter)), Marker: n.given(in.Marker), MaxKeys: in.MaxKeys, EncodingType: n.encoding,
+		Contents: page.Objects, CommonPrefixes: page.CommonPrefixes, IsTruncated: &page.Truncated, NextMarker: n.some(page.NextMarker),
+	}, n.refusal()
 }
 
-// ListObjectsV2 lists objects by a token, which is the last key of the page before.
+// ListObjectsV2 lists objects by a token, which stands for the last key of the page before.
 func (b *backend) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result, error) {
-	page, err := b.walk(ctx, in.Bucket, in.Prefix, in.Delimiter, max(text(in.StartAfter), text(in.ContinuationToken)), in.MaxKeys, in.FetchOwner != nil && *in.FetchOwner)
+	last, err := keyOf(text(in.ContinuationToken))
+	if err != nil {
+		return s3response.ListObjectsV2Result{}, err
+	}
+	page, err := b.walk(ctx, in.Bucket, in.Prefix, in.Delimiter, max(text(in.StartAfter), last), in.MaxKeys, in.FetchOwner != nil && *in.FetchOwner)
 	if err != nil {
 		return s3response.ListObjectsV2Result{}, err
 	}
 	count := int32(len(page.Objects) + len(page.CommonPrefixes))
+	n := namesOf(ctx)
+	n.page(&page)
 	return s3response.ListObjectsV2Result{
-		Name: in.Bucket, Prefix: in.Prefix, Delimiter: orNil(text(in.Delimiter)), MaxKeys: in.MaxKeys, KeyCount: &count, StartAfter: orNil(text(in.StartAfter)),
-		Contents: page.Objects, CommonPrefixes: page.CommonPrefixes, IsTruncated: &page.Truncated,
-		ContinuationToken: orNil(text(in.ContinuationToken)), NextContinuationToken: orNil(page.NextMarker),
-	}, nil
+		Name: in.Bucket, Prefix: n.given(in.Prefix), Delimiter: n.some(text(in.Delimiter)), MaxKeys: in.MaxKeys, KeyCount: &count, EncodingType: n.encoding,
+		StartAfter: n.some(text(in.StartAfter)), Contents: page.Objects, CommonPrefixes: page.CommonPrefixes, IsTruncated: &page.Truncated,
+		ContinuationToken: orNil(text(in.ContinuationToken)), NextContinuationToken: orNil(tokenOf(page.NextMarker)),
+	}, n.refusal()
 }

@@ -104,7 +104,7 @@ func (u *upload) remove() error {
 }
 
 // ListMultipartUploads lists the uploads that have not ended.
-func (b *backend) ListMultipartUploads(_ context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
+func (b *backend) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
 	var none s3response.ListMultipartUploadsResult
 	f, err := b.find(in.Bucket)
 	if err != nil {
@@ -135,15 +135,43 @@ func (b *backend) ListMultipartUploads(_ context.Context, in *s3.ListMultipartUp
 	slices.SortFunc(all, func(x, y s3response.Upload) int {
 		return firstOf(strings.Compare(x.Key, y.Key), x.Initiated.Compare(y.Initiated), strings.Compare(x.UploadID, y.UploadID))
 	})
-	page, err := vgw.ListMultipartUploads(all, text(in.Prefix), text(in.Delimiter), text(in.KeyMarker), text(in.UploadIdMarker), int(*in.MaxUploads))
+	all, err = uploadsAfter(all, text(in.KeyMarker), text(in.UploadIdMarker), text(in.Delimiter))
 	if err != nil {
 		return none, err
 	}
+	page, err := vgw.ListMultipartUploads(all, text(in.Prefix), text(in.Delimiter), "", "", int(*in.MaxUploads))
+	if err != nil {
+		return none, err
+	}
+	n := namesOf(ctx)
+	for i := range page.Uploads {
+		page.Uploads[i].Key = n.write(page.Uploads[i].Key)
+	}
+	for i := range page.CommonPrefixes {
+		page.CommonPrefixes[i].Prefix = n.write(page.CommonPrefixes[i].Prefix)
+	}
 	return s3response.ListMultipartUploadsResult{
-		Bucket: *in.Bucket, Prefix: text(in.Prefix), Delimiter: text(in.Delimiter), KeyMarker: text(in.KeyMarker), UploadIDMarker: text(in.UploadIdMarker),
-		MaxUploads: int(*in.MaxUploads), IsTruncated: page.IsTruncated, NextKeyMarker: page.NextKeyMarker, NextUploadIDMarker: page.NextUploadIDMarker,
-		Uploads: page.Uploads, CommonPrefixes: page.CommonPrefixes,
-	}, nil
+		Bucket: *in.Bucket, Prefix: n.write(text(in.Prefix)), Delimiter: n.write(text(in.Delimiter)), KeyMarker: n.write(text(in.KeyMarker)), UploadIDMarker: text(in.UploadIdMarker),
+		MaxUploads: int(*in.MaxUploads), IsTruncated: page.IsTruncated, NextKeyMarker: n.write(page.NextKeyMarker), NextUploadIDMarker: page.NextUploadIDMarker,
+		Uploads: page.Uploads, CommonPrefixes: page.CommonPrefixes, EncodingType: string(n.encoding),
+	}, n.refusal()
+}
+
+// uploadsAfter returns the uploads, which are sorted, that come after the markers of the page before: after an upload of a key, or after a
+// key, or after what a common prefix stands for. An upload that has ended meanwhile lets its key's others be listed again.
+func uploadsAfter(all []s3response.Upload, key, id, delimiter string) ([]s3response.Upload, error) {
+	if key == "" {
+		return all, nil // an upload's marker without a key's says nothing
+	}
+	if id != "" && uuid.Validate(id) != nil {
+		return nil, s3err.GetInvalidArgumentErr(s3err.InvalidArgUploadIdMarker, id)
+	}
+	if last := slices.IndexFunc(all, func(u s3response.Upload) bool { return u.Key == key && u.UploadID == id }); last >= 0 {
+		return all[last+1:], nil
+	}
+	return slices.DeleteFunc(all, func(u s3response.Upload) bool {
+		return u.Key < key || u.Key == key && id == "" || delimiter != "" && strings.HasSuffix(key, delimiter) && strings.HasPrefix(u.Key, key)
+	}), nil
 }
 
 func firstOf(orders ...int) int {
