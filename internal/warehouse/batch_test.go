@@ -42,6 +42,9 @@ func TestABatchThatFailsLeavesNothing(t *testing.T) {
 		require.Equal(t, status, got.SubStatements[i].Status, i)
 	}
 	require.Empty(t, w.admin("SELECT schemaname FROM svv_external_schemas"))
+	got = w.batch(create, "/* all of it */ COMMIT", "SELECT nonsense")
+	require.Contains(t, aws.ToString(got.Error), "Query #2 failed with ERROR: a batch is one transaction")
+	require.Empty(t, w.admin("SELECT schemaname FROM svv_external_schemas"))
 	require.Empty(t, w.admin("SELECT databasename FROM svv_external_databases WHERE databasename = 'fresh'"))
 
 	got = w.batch("CREATE EXTERNAL SCHEMA b1 FROM DATA CATALOG DATABASE '"+glueDB+"' IAM_ROLE '"+roleARN+"exporter'", "GRANT USAGE ON SCHEMA b1 TO PUBLIC", "SELECT distinct_id FROM b1.mp_master_event")

@@ -2,7 +2,7 @@
 // are fetched by signed HTTP requests, without a connection.
 //
 // The protocol is AWS JSON 1.1 with the target RedshiftData. Operations, shapes, limits and exceptions are those of the Data API Reference as of
-// aws-sdk-go-v2/service/redshiftdata v1.40.1 and of "Using the Amazon Redshift Data API" in the Redshift Management Guide:
+// aws-sdk-go-v2/service/redshiftdata v1.40.1 (WaitTimeSeconds and ExecutionMode: client-redshift-data 3.1169) and of "Using the Amazon Redshift Data API" in the Redshift Management Guide:
 //
 //	SUBMITTED → PICKED → STARTED → FINISHED | FAILED | ABORTED
 //

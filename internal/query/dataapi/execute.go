@@ -23,18 +23,33 @@ const maxKeepAlive = 86_400 // seconds
 var parameterName = regexp.MustCompile(`^[0-9a-zA-Z_]+$`)
 
 func (s *Service) executeStatement(ctx context.Context, in *executeInput) (*executeOutput, error) {
-	return s.submit(ctx, "ExecuteStatement", &in.common, []string{in.SQL}, false)
+	return s.submit(ctx, "ExecuteStatement", &in.common, []string{in.SQL}, &statement{})
 }
 
 func (s *Service) batchExecuteStatement(ctx context.Context, in *batchInput) (*executeOutput, error) {
 	if len(in.SQLs) < 1 || len(in.SQLs) > MaxBatch {
 		return nil, validation("1 validation error detected: Value at 'sqls' failed to satisfy constraint: Member must have length between 1 and %d", MaxBatch)
 	}
-	return s.submit(ctx, "BatchExecuteStatement", &in.common, in.SQLs, true)
+	switch in.ExecutionMode {
+	case "", modeTransaction, modeAutoCommit:
+	default:
+		return nil, validation("1 validation error detected: Value '%s' at 'executionMode' failed to satisfy constraint: Member must satisfy enum value set: [%s, %s]",
+			in.ExecutionMode, modeTransaction, modeAutoCommit)
+	}
+	return s.submit(ctx, "BatchExecuteStatement", &in.common, in.SQLs, &statement{Batch: true, AutoCommit: in.ExecutionMode == modeAutoCommit})
 }
 
-// submit takes a request to run statements. What it returns is on disk; the statements run afterwards.
-func (s *Service) submit(ctx context.Context, action string, in *common, sqls []string, batch bool) (*executeOutput, error) {
+// submit takes a request to run statements, and waits for their end if it says so. What it returns is on disk; the statements run afterwards.
+func (s *Service) submit(ctx context.Context, action string, in *common, sqls []string, st *statement) (*executeOutput, error) {
+	out, err := s.accept(ctx, action, in, sqls, st)
+	if err != nil {
+		return nil, err
+	}
+	return s.settled(ctx, out, in.WaitTimeSeconds)
+}
+
+// accept makes st the statement that a request asks for. st says of which kind it is.
+func (s *Service) accept(ctx context.Context, action string, in *common, sqls []string, st *statement) (*executeOutput, error) {
 	who, err := callerOf(ctx)
 	if err != nil {
 		return nil, err
@@ -42,7 +57,7 @@ func (s *Service) submit(ctx context.Context, action string, in *common, sqls []
 	if err := s.check(in, sqls); err != nil {
 		return nil, err
 	}
-	digest, err := digest(action, in, sqls)
+	digest, err := digest(action, in, sqls, st.AutoCommit)
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +70,8 @@ func (s *Service) submit(ctx context.Context, action string, in *common, sqls []
 			return nil, err
 		}
 	}
-	st := &statement{
-		ID: uuid.NewString(), Owner: who.owner, OwnerID: who.id, Token: in.ClientToken, Request: digest, Name: in.StatementName,
-		Format: in.ResultFormat, Batch: batch, Parameters: in.Parameters, Status: Submitted, Session: in.SessionID,
-	}
+	st.ID, st.Owner, st.OwnerID, st.Token, st.Request, st.Name = uuid.NewString(), who.owner, who.id, in.ClientToken, digest, in.StatementName
+	st.Format, st.Parameters, st.Status, st.Session = in.ResultFormat, in.Parameters, Submitted, in.SessionID
 	if st.Format == "" {
 		st.Format = formatJSON
 	}
@@ -93,6 +106,9 @@ func (s *Service) check(in *common, sqls []string) error {
 	case in.SessionKeepAliveSeconds != nil && (*in.SessionKeepAliveSeconds < 0 || *in.SessionKeepAliveSeconds > maxKeepAlive):
 		return validation("1 validation error detected: Value '%d' at 'sessionKeepAliveSeconds' failed to satisfy constraint: Member must have value between 0 and %d",
 			*in.SessionKeepAliveSeconds, maxKeepAlive)
+	}
+	if err := checkWait(in.WaitTimeSeconds); err != nil {
+		return err
 	}
 	return s.checkParameters(in.Parameters, sqls)
 }
@@ -134,12 +150,13 @@ func (s *Service) checkParameters(parameters []Parameter, sqls []string) error {
 }
 
 // digest tells a repeated request from another one under the same token.
-func digest(action string, in *common, sqls []string) (string, error) {
+func digest(action string, in *common, sqls []string, autoCommit bool) (string, error) {
 	text, err := json.Marshal(struct {
-		Action string
-		In     *common
-		SQLs   []string
-	}{action, in, sqls})
+		Action     string
+		In         *common
+		SQLs       []string
+		AutoCommit bool `json:",omitempty"`
+	}{action, in, sqls, autoCommit})
 	if err != nil {
 		return "", fmt.Errorf("encoding a request: %w", err)
 	}
@@ -172,7 +189,7 @@ func (s *Service) enter(ctx context.Context, st *statement, keepAlive *int) (*ex
 	}
 	out := st.accepted()
 	run, cancel := context.WithCancelCause(s.base)
-	l := &live{statement: st, session: held, cancel: cancel}
+	l := &live{statement: st, session: held, cancel: cancel, ended: make(chan struct{})}
 	s.live[st.ID] = l
 	s.running.Go(func() {
 		defer cancel(nil)

@@ -51,6 +51,8 @@ func (f *fake) Parameters(sql string) ([]string, error) {
 	return out, nil
 }
 
+func (f *fake) ControlsTransaction(sql string) bool { return sql == "COMMIT" }
+
 func (f *fake) EnsureUser(_ context.Context, name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Service) describeStatement(ctx context.Context, in *idInput) (*describeOutput, error) {
-	st, n, err := s.owned(ctx, "DescribeStatement", in.ID)
+	st, n, err := s.ownedAfter(ctx, "DescribeStatement", in)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (s *Service) getStatementResultV2(ctx context.Context, in *idInput) (*resul
 // result returns the part that a request names, and the page of its rows that the request's token names.
 func (s *Service) result(ctx context.Context, in *idInput, format string) (*part, json.RawMessage, string, error) {
 	// One permission covers both operations.
-	st, n, err := s.owned(ctx, "GetStatementResult", in.ID)
+	st, n, err := s.ownedAfter(ctx, "GetStatementResult", in)
 	if err != nil {
 		return nil, nil, "", err
 	}

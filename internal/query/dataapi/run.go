@@ -1,6 +1,7 @@
 package dataapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -12,6 +13,8 @@ import (
 type live struct {
 	session *session // nil if it has a connection of its own
 	cancel  context.CancelCauseFunc
+	ended   chan struct{} // closed once the end is written down
+	waiting int           // requests that wait for it, under the service's lock
 
 	mu        sync.Mutex
 	statement *statement
@@ -64,6 +67,7 @@ func (s *Service) finish(l *live, connection Connection) {
 	}
 	s.mu.Lock()
 	delete(s.live, st.ID)
+	close(l.ended)
 	if l.session != nil {
 		connection = s.release(l.session, st)
 	}
@@ -90,8 +94,11 @@ func (s *Service) execute(ctx context.Context, l *live) (Connection, error) {
 		return nil, err
 	}
 	l.change(func(st *statement, _ time.Time) { st.Status, st.PID = Started, connection.PID() })
-	if !st.Batch {
+	switch {
+	case !st.Batch:
 		return connection, s.runPart(ctx, l, connection, 1)
+	case st.AutoCommit:
+		return connection, s.runEach(ctx, l, connection, len(st.Parts))
 	}
 	return connection, s.runBatch(ctx, l, connection, len(st.Parts))
 }
@@ -126,8 +133,17 @@ func (s *Service) runBatch(ctx context.Context, l *live, c Connection, n int) er
 	if err := command(ctx, c, "BEGIN"); err != nil {
 		return err
 	}
+	sqls := l.snapshot().Parts
 	for i := 1; i <= n; i++ {
-		if err := s.runPart(ctx, l, c, i); err != nil {
+		err := error(nil)
+		if s.Warehouse.ControlsTransaction(sqls[i-1].SQL) {
+			// It would end the batch's transaction, and the parts before it could not be taken back.
+			err = &SQLError{SQLState: "25001", Message: "a batch is one transaction: BEGIN, COMMIT and ROLLBACK can't be parts of it", Hint: "Leave them out, or send the batch with the ExecutionMode AUTO_COMMIT."}
+			l.change(func(st *statement, now time.Time) { st.Parts[i-1].fail(Failed, errorText(err), now) })
+		} else {
+			err = s.runPart(ctx, l, c, i)
+		}
+		if err != nil {
 			// A rollback that fails leaves a connection that is closed, or a session whose next statement says so.
 			undone, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
@@ -135,6 +151,17 @@ func (s *Service) runBatch(ctx context.Context, l *live, c Connection, n int) er
 		}
 	}
 	return command(ctx, c, "COMMIT")
+}
+
+// runEach runs all parts, each as a transaction of its own, also those behind one that fails. It returns the first failure.
+func (s *Service) runEach(ctx context.Context, l *live, c Connection, n int) error {
+	var first error
+	for i := 1; i <= n && ctx.Err() == nil; i++ {
+		if err := s.runPart(ctx, l, c, i); err != nil && first == nil {
+			first = &batchError{i, err}
+		}
+	}
+	return cmp.Or(first, ctx.Err())
 }
 
 // command runs a statement whose outcome is of no interest.

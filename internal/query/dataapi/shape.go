@@ -23,6 +23,7 @@ type common struct {
 	SessionID               string `json:"SessionId"`
 	SessionKeepAliveSeconds *int
 	StatementName           string
+	WaitTimeSeconds         *int
 	WithEvent               bool
 }
 
@@ -33,7 +34,8 @@ type executeInput struct {
 
 type batchInput struct {
 	common
-	SQLs []string `json:"Sqls"`
+	ExecutionMode string
+	SQLs          []string `json:"Sqls"`
 }
 
 type executeOutput struct {
@@ -42,11 +44,16 @@ type executeOutput struct {
 	ID        string   `json:"Id"`
 	SessionID string   `json:"SessionId,omitempty"`
 	DbGroups  []string // always empty
+	// The following are of requests that wait.
+	Status       Status `json:",omitempty"`
+	RedshiftPid  int64  `json:",omitempty"`
+	HasResultSet *bool  `json:",omitempty"`
 }
 
 type idInput struct {
-	ID        string `json:"Id"`
-	NextToken string
+	ID              string `json:"Id"`
+	NextToken       string
+	WaitTimeSeconds *int
 }
 
 type describeOutput struct {
@@ -55,6 +62,7 @@ type describeOutput struct {
 	SessionID       string `json:"SessionId,omitempty"`
 	Status          Status
 	Error           string `json:",omitempty"`
+	ExecutionMode   string `json:",omitempty"` // of a batch
 	CreatedAt       awsjson.Time
 	UpdatedAt       awsjson.Time
 	Duration        int64

@@ -38,6 +38,12 @@ const (
 	formatCSV  = "CSV"
 )
 
+// The ways in which a batch is run.
+const (
+	modeTransaction = "TRANSACTION"
+	modeAutoCommit  = "AUTO_COMMIT"
+)
+
 // statement is what one ExecuteStatement or BatchExecuteStatement asked for, and what has become of it. Its JSON is kept in the metadata.
 type statement struct {
 	ID string
@@ -49,13 +55,15 @@ type statement struct {
 	Name           string `json:",omitempty"`
 	Session        string `json:",omitempty"`
 	Format         string
-	Batch          bool        `json:",omitempty"`
-	Parameters     []Parameter `json:",omitempty"`
-	PID            int64       `json:",omitempty"`
-	Status         Status
-	Error          string `json:",omitempty"`
-	Created        time.Time
-	Updated        time.Time
+	Batch          bool `json:",omitempty"`
+	// AutoCommit is a batch whose statements are transactions of their own.
+	AutoCommit bool        `json:",omitempty"`
+	Parameters []Parameter `json:",omitempty"`
+	PID        int64       `json:",omitempty"`
+	Status     Status
+	Error      string `json:",omitempty"`
+	Created    time.Time
+	Updated    time.Time
 	// Parts are the statements; ExecuteStatement has one.
 	Parts []part
 }
@@ -136,6 +144,10 @@ func (st *statement) describe() *describeOutput {
 		out.QueryString = st.Parts[0].SQL
 		return out
 	}
+	out.ExecutionMode = modeTransaction
+	if st.AutoCommit {
+		out.ExecutionMode = modeAutoCommit
+	}
 	for i := range st.Parts {
 		out.SubStatements = append(out.SubStatements, st.describePart(i+1))
 	}
@@ -170,7 +182,7 @@ func (st *statement) end(status Status, text string, now time.Time) {
 			p.Status, p.Error, p.Updated = status, text, now
 		case !p.Status.Ended():
 			p.Status, p.Updated = Aborted, now
-		case p.Status == Finished && status != Finished && st.Batch:
+		case p.Status == Finished && status != Finished && st.Batch && !st.AutoCommit:
 			// One transaction: what had been done was taken back.
 			p.Status, p.Error, p.Updated = Aborted, "Rolled back with the batch.", now
 		}

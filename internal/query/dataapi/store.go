@@ -95,6 +95,11 @@ func (s *Service) recover(ctx context.Context) error {
 			return err
 		}
 		for _, st := range open {
+			if st.AutoCommit {
+				for i := range st.Parts {
+					st.Parts[i].fail(Failed, lost, time.Now())
+				}
+			}
 			st.end(Failed, lost, time.Now())
 			if err := update(ctx, tx, st); err != nil {
 				return err

@@ -12,6 +12,8 @@ import (
 type Warehouse interface {
 	// Parameters returns the names of the named parameters (:name) of a statement, each once, in their order.
 	Parameters(sql string) ([]string, error)
+	// ControlsTransaction reports whether a statement begins or ends a transaction, or prepares the one that does.
+	ControlsTransaction(sql string) bool
 	// EnsureUser makes sure of a database user, as Redshift makes the user of an IAM identity at its first connection.
 	EnsureUser(ctx context.Context, name string) error
 	// SetLogin lets clients log in on the warehouse's port as a database user, by a name and a password that expire.

@@ -27,6 +27,22 @@ func (w apiWarehouse) Parameters(sql string) ([]string, error) {
 	return names, nil
 }
 
+// ControlsTransaction implements dataapi.Warehouse.
+func (w apiWarehouse) ControlsTransaction(sql string) bool {
+	all, err := rsql.Parse(sql)
+	return err == nil && slices.ContainsFunc(all, controlsTransaction)
+}
+
+func controlsTransaction(ast rsql.Statement) bool {
+	switch st := ast.(type) {
+	case *rsql.Begin, *rsql.Commit, *rsql.Rollback:
+		return true
+	case *rsql.Prepare:
+		return controlsTransaction(st.Statement)
+	}
+	return false
+}
+
 // EnsureUser implements dataapi.Warehouse.
 func (w apiWarehouse) EnsureUser(ctx context.Context, name string) error {
 	return w.engine.EnsureUser(ctx, name)
