@@ -2,7 +2,8 @@
 // are fetched by signed HTTP requests, without a connection.
 //
 // The protocol is AWS JSON 1.1 with the target RedshiftData. Operations, shapes, limits and exceptions are those of the Data API Reference as of
-// aws-sdk-go-v2/service/redshiftdata v1.40.1 (WaitTimeSeconds and ExecutionMode: client-redshift-data 3.1169) and of "Using the Amazon Redshift Data API" in the Redshift Management Guide:
+// aws-sdk-go-v2/service/redshiftdata v1.40.1 (WaitTimeSeconds and ExecutionMode: client-redshift-data 3.1169) and of "Using the Amazon Redshift
+// Data API" in the Redshift Management Guide:
 //
 //	SUBMITTED → PICKED → STARTED → FINISHED | FAILED | ABORTED
 //
@@ -39,6 +40,7 @@ const (
 	MaxBatch     = 40        // statements of a batch
 	MaxRow       = 64 << 10  // bytes of one row of a result
 	MaxResult    = 500 << 20 // bytes of a result
+	MaxStored    = 5 << 30   // bytes of all results that are kept: ten of the largest. AWS has no such bound, but a machine's disk has
 	MaxActive    = 500       // statements that have not ended, and open sessions
 	Retention    = 24 * time.Hour
 	tokenLife    = 8 * time.Hour // of a ClientToken
@@ -75,7 +77,9 @@ type Config struct {
 	Address string
 	// Workers bounds the statements that run at a time; the others wait. 0 is 8.
 	Workers int
-	Log     *slog.Logger
+	// MaxStored bounds the bytes of the results that are kept. 0 is MaxStored.
+	MaxStored int64
+	Log       *slog.Logger
 }
 
 // Service is the Data API. It is safe for concurrent use.
@@ -83,6 +87,7 @@ type Service struct {
 	Config
 	instance string
 	slots    chan struct{}
+	room     *room
 	// base is the context of everything that runs for callers who have gone; stop ends it.
 	base    context.Context
 	stop    context.CancelCauseFunc
@@ -104,6 +109,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	if c.Workers == 0 {
 		c.Workers = 8
 	}
+	if c.MaxStored == 0 {
+		c.MaxStored = MaxStored
+	}
 	s := &Service{Config: c, slots: make(chan struct{}, c.Workers), live: map[string]*live{}, sessions: map[string]*session{}, logins: map[string]login{}}
 	s.base, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
@@ -111,6 +119,9 @@ func Open(ctx context.Context, c Config) (*Service, error) {
 	}
 	var err error
 	if s.instance, err = instance(filepath.Join(c.Dir, "instance")); err != nil {
+		return nil, err
+	}
+	if s.room, err = openRoom(c.Dir, c.MaxStored); err != nil {
 		return nil, err
 	}
 	return s, s.recover(ctx)

@@ -53,6 +53,7 @@ type house struct {
 	dir       string
 	db        *meta.DB
 	secrets   secrets
+	maxStored int64
 	stop      func()
 }
 
@@ -84,7 +85,7 @@ func (h *house) start(w dataapi.Warehouse, roles ...sts.Role) {
 	require.NoError(h, err)
 	h.service, err = dataapi.Open(h.Context(), dataapi.Config{
 		Warehouse: w, Auth: authority, Secrets: h.secrets, Meta: h.db, Dir: filepath.Join(h.dir, "statements"),
-		Partition: "aws", Account: account, Region: region, Name: "default", Address: "127.0.0.1:5439", Workers: 4, Log: slog.New(slog.DiscardHandler),
+		Partition: "aws", Account: account, Region: region, Name: "default", Address: "127.0.0.1:5439", Workers: 4, MaxStored: h.maxStored, Log: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(h, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -74,6 +76,9 @@ func (s *Service) result(ctx context.Context, in *idInput, format string) (*part
 		return nil, nil, "", err
 	}
 	page, next, err := s.readPage(st.ID, n, offset)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, "", notFound(in.ID, "The result is gone: it made room for newer ones, as all results together take at most %d MB. Run the statement again.", s.MaxStored>>20)
+	}
 	if err != nil {
 		return nil, nil, "", err
 	}

@@ -22,15 +22,13 @@ import (
 const pageSize = 1 << 20
 
 func (s *Service) rowsPath(id string, n int) string {
-	return filepath.Join(s.Dir, fmt.Sprintf("%s-%d.rows", id, n))
+	return filepath.Join(s.Dir, fmt.Sprintf("%s-%d", id, n)+rowsSuffix)
 }
 
 func (s *Service) removeRows(st *statement) error {
 	var all error
 	for n := range st.Parts {
-		if err := os.Remove(s.rowsPath(st.ID, n+1)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			all = errors.Join(all, err)
-		}
+		all = errors.Join(all, s.room.remove(s.rowsPath(st.ID, n+1)))
 	}
 	return all
 }
@@ -58,10 +56,10 @@ func (s *Service) keepRows(ctx context.Context, st *statement, n int, rows Rows)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+			err = errors.Join(err, f.Close(), s.room.remove(f.Name()))
 		}
 	}()
-	p := &pages{out: bufio.NewWriterSize(f, 64<<10), csv: st.Format == formatCSV, columns: rows.Columns()}
+	p := &pages{out: bufio.NewWriterSize(growing{f, s.room}, 64<<10), csv: st.Format == formatCSV, columns: rows.Columns()}
 	for {
 		batch, err := rows.Next(ctx)
 		if err != nil {
@@ -86,6 +84,7 @@ func (s *Service) keepRows(ctx context.Context, st *statement, n int, rows Rows)
 	if err := f.Close(); err != nil {
 		return 0, 0, fmt.Errorf("keeping the result: %w", err)
 	}
+	s.room.done(f.Name())
 	return p.rows, p.size, nil
 }
 
@@ -214,7 +213,8 @@ func appendCSV(dst []byte, kind Kind, text []byte) []byte {
 	return append(dst, '"')
 }
 
-// readPage returns the page of the n-th part that begins at offset, and where the next one begins; 0 behind the last.
+// readPage returns the page of the n-th part that begins at offset, and where the next one begins; 0 behind the last. The error of a result that made
+// room for others is os.ErrNotExist.
 func (s *Service) readPage(id string, n int, offset int64) (json.RawMessage, int64, error) {
 	f, err := os.Open(s.rowsPath(id, n))
 	if err != nil {
