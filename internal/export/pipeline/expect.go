@@ -85,7 +85,7 @@ func (e *expectation) place(at Place) *Expected {
 
 func (e *expectation) snapshot(ctx context.Context, counts *Counts) error {
 	if e.p.Source == People {
-		return e.reader.ScanProfiles(ctx, e.p.Project, counts.Published, func(distinctID, properties []byte) error {
+		return e.reader.ScanProfiles(ctx, e.p.Project, counts.Published, func(distinctID, properties []byte, _ int64) error {
 			if e.census != nil {
 				return e.census.profile(e.place(Place{}), distinctID, properties)
 			}

@@ -252,7 +252,10 @@ func (m *memory) fold(project int64, kind event.Kind, upTo eventlog.Position, va
 	last := map[string][]byte{}
 	for i := range m.records {
 		r := &m.records[i]
-		if v := value(&r.Record); r.project == project && r.Kind == kind && r.position <= upTo && len(v) > 0 {
+		if r.project != project || r.Kind != kind || r.position > upTo {
+			continue
+		}
+		if v := value(&r.Record); len(v) > 0 {
 			last[string(r.DistinctID)] = v
 		}
 	}
@@ -264,8 +267,13 @@ func (m *memory) fold(project int64, kind event.Kind, upTo eventlog.Position, va
 	return all
 }
 
-func (m *memory) ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error {
-	return each(ctx, m.fold(project, event.KindProfile, upTo, func(r *event.Record) []byte { return r.Properties }), fn)
+func (m *memory) ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte, received int64) error) error {
+	received := map[string]int64{}
+	all := m.fold(project, event.KindProfile, upTo, func(r *event.Record) []byte {
+		received[string(r.DistinctID)] = r.Received
+		return r.Properties
+	})
+	return each(ctx, all, func(id, properties []byte) error { return fn(id, properties, received[string(id)]) })
 }
 
 func (m *memory) ScanIdentities(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, resolved []byte) error) error {

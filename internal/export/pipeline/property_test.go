@@ -99,7 +99,7 @@ func TestASnapshotTableHoldsExactlyTheLatestProfiles(t *testing.T) {
 		h.reader.seal()
 		h.drain()
 		var want int
-		require.NoError(t, h.reader.ScanProfiles(h.ctx, h.project, h.reader.sealed, func(_, _ []byte) error { want++; return nil }))
+		require.NoError(t, h.reader.ScanProfiles(h.ctx, h.project, h.reader.sealed, func(_, _ []byte, _ int64) error { want++; return nil }))
 		require.Len(t, h.table("mixpanel", "mp_people_data"), want)
 		counts, err := Verify(h.ctx, h.store, h.bucket, p, true)
 		require.NoError(t, err)

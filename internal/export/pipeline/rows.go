@@ -59,7 +59,7 @@ func (a *attempt) scanRows(ctx context.Context, rows *transform.Rows, out *lake.
 		if err := out.Begin(lake.Folder{Dir: layout.VersionDir(run.name())}); err != nil {
 			return err
 		}
-		return a.Reader.ScanProfiles(ctx, a.p.Project, run.UpTo, func(distinctID, properties []byte) error {
+		return a.Reader.ScanProfiles(ctx, a.p.Project, run.UpTo, func(distinctID, properties []byte, _ int64) error {
 			a.progress()
 			row, err := rows.AppendProfile(out.Buffer(), distinctID, properties)
 			if err != nil {

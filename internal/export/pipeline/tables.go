@@ -77,9 +77,9 @@ func (a *attempt) writeTables(ctx context.Context) (*lake.Manifest, *schema.Mapp
 func (a *attempt) scanTables(ctx context.Context, out *transform.Tables, days map[event.Day]bool) error {
 	switch a.p.Source {
 	case People:
-		return a.Reader.ScanProfiles(ctx, a.p.Project, a.run.UpTo, func(distinctID, properties []byte) error {
+		return a.Reader.ScanProfiles(ctx, a.p.Project, a.run.UpTo, func(distinctID, properties []byte, received int64) error {
 			a.progress()
-			return out.Profile(distinctID, properties)
+			return out.Profile(distinctID, properties, received)
 		})
 	case Identities:
 		return a.Reader.ScanIdentities(ctx, a.p.Project, a.run.UpTo, func(distinctID, resolved []byte) error {

@@ -180,7 +180,7 @@ type pageWriter struct {
 }
 
 // profile takes the next profile.
-func (p *pageWriter) profile(distinctID, properties []byte) error {
+func (p *pageWriter) profile(distinctID, properties []byte, _ int64) error {
 	q := p.query
 	if !p.first && string(distinctID) < p.session.starts[q.page] {
 		return nil

@@ -88,7 +88,7 @@ func (m *memory) Scan(ctx context.Context, w store.Window, fn func(*store.Batch)
 	return give()
 }
 
-func (m *memory) ScanProfiles(_ context.Context, _ int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error {
+func (m *memory) ScanProfiles(_ context.Context, _ int64, upTo eventlog.Position, fn func(distinctID, properties []byte, received int64) error) error {
 	if upTo == 0 {
 		return errors.New("nothing is sealed")
 	}
@@ -96,7 +96,7 @@ func (m *memory) ScanProfiles(_ context.Context, _ int64, upTo eventlog.Position
 		if m.fail != nil && i == m.failAfter {
 			return m.fail
 		}
-		if err := fn([]byte(p[0]), []byte(p[1])); err != nil {
+		if err := fn([]byte(p[0]), []byte(p[1]), 0); err != nil {
 			return fmt.Errorf("scanning: %w", err)
 		}
 	}

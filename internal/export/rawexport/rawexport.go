@@ -37,8 +37,9 @@ type Reader interface {
 	Sealed(ctx context.Context) (eventlog.Position, error)
 	// Scan calls fn with all records of the window, day by day, in bounded memory.
 	Scan(ctx context.Context, w store.Window, fn func(*store.Batch) error) error
-	// ScanProfiles calls fn with every profile of the project as of the position, ordered by distinct_id (bytes).
-	ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error
+	// ScanProfiles calls fn with every profile of the project as of the position, ordered by distinct_id (bytes), and when its last
+	// operation arrived.
+	ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte, received int64) error) error
 }
 
 // Projects finds projects and accounts. Methods return project.ErrNotFound for what is not there; they are safe for concurrent use.

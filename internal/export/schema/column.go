@@ -78,8 +78,8 @@ type Column struct {
 	Name     string `json:"name"`
 	Property string `json:"property,omitempty"`
 	Type     Type   `json:"type"`
-	// FirstSeen is the arrival, in milliseconds since 1970-01-01 UTC, of the event that made the column. It is 0 for the columns that
-	// every table has and for those of profiles.
+	// FirstSeen is the arrival, in milliseconds since 1970-01-01 UTC, of the event that made the column, or of the last change of the
+	// profile that did. It is 0 for the columns that every table has.
 	FirstSeen int64 `json:"first_seen,omitempty"`
 }
 

@@ -133,14 +133,16 @@ func (s *Shredder) AppendEvent(b *store.Batch, i int) (Row, error) {
 	return Row{table, s.reduced}, nil
 }
 
-// AppendProfile adds a profile, of a People mapping. Errors are those of AppendEvent.
-func (s *Shredder) AppendProfile(distinctID, properties []byte) (Row, error) {
+// AppendProfile adds a profile, of a People mapping. Received is when its last change arrived, in milliseconds since 1970-01-01 UTC, which
+// columns that it makes are first seen at. Errors are those of AppendEvent.
+func (s *Shredder) AppendProfile(distinctID, properties []byte, received int64) (Row, error) {
 	if err := s.begin(People, People); err != nil {
 		return Row{}, err
 	}
 	if err := s.scan(properties); err != nil {
 		return Row{}, err
 	}
+	s.seen = received
 	d := s.shreds[0]
 	s.setText(d, 0, distinctID)
 	s.appendProperties(d, properties)

@@ -250,16 +250,23 @@ func TestADayMayHaveAGroupOfItsOwn(t *testing.T) {
 
 func TestPeopleAndIdentities(t *testing.T) {
 	s := NewShredder(newMapping(t, People, 0))
-	row, err := s.AppendProfile([]byte("91304156"), []byte(`{"$name":"Alice","$distinct_id":"x","age":7}`))
+	row, err := s.AppendProfile([]byte("91304156"), []byte(`{"$name":"Alice","$distinct_id":"x","age":7}`), 1_700_000_000_000)
 	require.NoError(t, err)
 	require.Equal(t, Row{}, row)
 	require.Equal(t, []map[string]any{{"mp_distinct_id": "91304156", "mp_name": "Alice", "mp_distinct_id_1": "x", "age": 7.0}}, flush(t, s, 0))
 	require.Equal(t, "mp_people_data", s.Mapping().Tables()[0].Name)
+	for i, c := range s.Mapping().Tables()[0].Columns() {
+		want := int64(1_700_000_000_000)
+		if i < s.Mapping().Tables()[0].Fixed() {
+			want = 0
+		}
+		require.Equal(t, want, c.FirstSeen, c.Name)
+	}
 
 	s = NewShredder(newMapping(t, Identities, 0))
 	_, err = s.AppendIdentity([]byte("$device:D1"), []byte("91304156"))
 	require.NoError(t, err)
-	_, err = s.AppendProfile(nil, []byte(`{}`))
+	_, err = s.AppendProfile(nil, []byte(`{}`), 1)
 	require.ErrorContains(t, err, "the mapping is of kind identities, not people")
 	_, err = s.AppendEvent(batch(record{"e", `{}`}), 0)
 	require.ErrorContains(t, err, "not monoschema")

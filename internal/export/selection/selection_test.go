@@ -16,9 +16,9 @@ import (
 // profiles are distinct ids with their properties.
 type profiles map[string]string
 
-func (p profiles) ScanProfiles(_ context.Context, _ int64, _ eventlog.Position, fn func(distinctID, properties []byte) error) error {
+func (p profiles) ScanProfiles(_ context.Context, _ int64, _ eventlog.Position, fn func(distinctID, properties []byte, received int64) error) error {
 	for id, properties := range p {
-		if err := fn([]byte(id), []byte(properties)); err != nil {
+		if err := fn([]byte(id), []byte(properties), 0); err != nil {
 			return err
 		}
 	}

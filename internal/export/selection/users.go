@@ -17,7 +17,7 @@ var ErrTooManyUsers = errors.New("the user properties that it names take more th
 
 // Profiles are a project's user profiles; store.Reader has them.
 type Profiles interface {
-	ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error
+	ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte, received int64) error) error
 }
 
 // users are profiles by distinct_id, reduced to the properties that an expression asks for. Those that have none are left out.
@@ -30,7 +30,7 @@ func readUsers(ctx context.Context, profiles Profiles, project int64, upTo event
 	}
 	found, size := users{}, 0
 	pick := transform.NewProjection(names, nil)
-	err := profiles.ScanProfiles(ctx, project, upTo, func(distinctID, properties []byte) error {
+	err := profiles.ScanProfiles(ctx, project, upTo, func(distinctID, properties []byte, _ int64) error {
 		picked, err := pick.Append(nil, properties)
 		if err != nil || len(picked) == len("{}") {
 			return err

@@ -197,9 +197,9 @@ func (t *Tables) Event(b *store.Batch, i int) error {
 	return t.added(row.Table, b.Position[i])
 }
 
-// Profile adds a user profile, of a mapping of people.
-func (t *Tables) Profile(distinctID, properties []byte) error {
-	row, err := t.shredder.AppendProfile(distinctID, properties)
+// Profile adds a user profile, of a mapping of people, whose last change arrived at received (milliseconds since 1970-01-01 UTC).
+func (t *Tables) Profile(distinctID, properties []byte, received int64) error {
+	row, err := t.shredder.AppendProfile(distinctID, properties, received)
 	if err != nil {
 		return err
 	}

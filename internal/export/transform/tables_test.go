@@ -110,7 +110,7 @@ func TestObjectsMatchTheGoldenFile(t *testing.T) {
 	}
 	for _, format := range bothFormats {
 		out := NewTables(context.Background(), newMemory(), newMapping(t, schema.People, 0), TablesOptions{Format: format, Layout: layout, Window: w, Snapshot: true})
-		require.NoError(t, out.Profile([]byte("d1"), []byte(`{"$name":"Alice"}`)))
+		require.NoError(t, out.Profile([]byte("d1"), []byte(`{"$name":"Alice"}`), 1_700_000_000_000))
 		data, oversize, err := out.Close()
 		require.NoError(t, err)
 		print("people, "+string(format), data, oversize)

@@ -14,10 +14,10 @@ import (
 
 // ScanProfiles implements Reader. It makes the snapshot at upTo if there is none, from the one before it and the operations
 // since, in memory of about SealBytes. upTo must be sealed; otherwise it fails with a transient error.
-func (s *Store) ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error {
+func (s *Store) ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte, received int64) error) error {
 	name := snapshotName{project, profiles}
-	return s.scanSnapshot(ctx, name, upTo, event.KindProfile, s.foldProfiles(name), segment.Properties,
-		func(b *Batch, i int) error { return fn(b.DistinctID.At(i), b.Properties.At(i)) })
+	return s.scanSnapshot(ctx, name, upTo, event.KindProfile, s.foldProfiles(name), segment.Properties|segment.Received,
+		func(b *Batch, i int) error { return fn(b.DistinctID.At(i), b.Properties.At(i), b.Received[i]) })
 }
 
 // scanSnapshot calls fn with the rows of the snapshot at upTo. Batches have the distinct_id and the chosen column.

@@ -84,8 +84,8 @@ type Reader interface {
 	// segments. Pins of a process end with it; a run that goes on after a restart pins again before anything else runs.
 	Pin(project int64, after, upTo eventlog.Position) (release func())
 	// ScanProfiles calls fn with every profile of the project as of the log position upTo, ordered by distinct_id (bytes), each with
-	// its folded properties (a JSON object).
-	ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte) error) error
+	// its folded properties (a JSON object) and the arrival of its last operation, in milliseconds since 1970-01-01 UTC.
+	ScanProfiles(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, properties []byte, received int64) error) error
 	// ScanIdentities calls fn with the flattened identity mapping as of upTo, ordered by distinct_id: each alias once, with its
 	// canonical id. Canonical ids themselves do not appear on the left.
 	ScanIdentities(ctx context.Context, project int64, upTo eventlog.Position, fn func(distinctID, resolved []byte) error) error

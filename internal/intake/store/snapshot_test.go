@@ -18,9 +18,18 @@ import (
 // mapping is what a snapshot is read as.
 type mapping struct{ id, value string }
 
-// profilesAt and identitiesAt read a snapshot, trying until it works, and check the order.
+// profilesAt and identitiesAt read a snapshot, trying until it works, and check the order and the arrivals.
 func (w *world) profilesAt(projectID int64, upTo eventlog.Position) []mapping {
-	return w.collect(func(fn func(a, b []byte) error) error { return w.store.ScanProfiles(w.ctx, projectID, upTo, fn) })
+	last := map[string]int64{}
+	for _, op := range w.upTo(group{projectID, event.KindProfile}, upTo) {
+		last[string(op.DistinctID)] = op.Received
+	}
+	return w.collect(func(fn func(a, b []byte) error) error {
+		return w.store.ScanProfiles(w.ctx, projectID, upTo, func(a, b []byte, received int64) error {
+			require.Equal(w.t, last[string(a)], received, "when the last operation on %s arrived", a)
+			return fn(a, b)
+		})
+	})
 }
 
 func (w *world) identitiesAt(projectID int64, upTo eventlog.Position) []mapping {
@@ -221,7 +230,7 @@ func TestSnapshotsAreWhatANaiveReplayGives(t *testing.T) {
 func TestASnapshotOfWhatIsNotSealedIsATransientError(t *testing.T) {
 	w := newTestWorld(t, Options{})
 	w.append(1, "", true, track("a", someDay))
-	err := w.store.ScanProfiles(w.ctx, 1, 1, func(_, _ []byte) error { return nil })
+	err := w.store.ScanProfiles(w.ctx, 1, 1, func(_, _ []byte, _ int64) error { return nil })
 	require.Equal(t, fault.Transient, fault.ClassOf(err))
 }
 

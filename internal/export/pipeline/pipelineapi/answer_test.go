@@ -84,7 +84,7 @@ func (h *house) people(name string, profiles ...string) {
 	require.NoError(h.t, err)
 	s := schema.NewShredder(m)
 	for i, properties := range profiles {
-		_, err := s.AppendProfile([]byte(fmt.Sprintf("user %d", i)), []byte(properties))
+		_, err := s.AppendProfile([]byte(fmt.Sprintf("user %d", i)), []byte(properties), today.UnixMilli())
 		require.NoError(h.t, err)
 	}
 	mapping, err := json.Marshal(m)
