@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/refract-io/refract/internal/node"
 	"github.com/refract-io/refract/internal/platform/config"
+	"github.com/refract-io/refract/internal/query/engine/duck"
 )
 
 // serveVariable makes the test binary a service, in place of the real one.
@@ -183,4 +185,37 @@ func TestTheCPUClockCountsWorkAndNotWaiting(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, peak, now)
 	require.Positive(t, now)
+}
+
+func TestTheYardstickFindsRowsThatAreMissingDoubledOrOthers(t *testing.T) {
+	dir := t.TempDir()
+	y := &yardstick{dir: dir}
+	columns := `'e' AS mp_event_name, make_timestamp(n) AS time, 'd' AS distinct_id, CAST(n AS VARCHAR) AS mp_insert_id, 'x' AS mp_device_id, 'u' AS mp_user_id`
+	for _, p := range flatProperties {
+		columns += ", n AS " + duck.QuoteName(strings.Replace(p.name, "$", "mp_", 1))
+	}
+	write := func(folder, rows string) string {
+		db, c, err := y.open(1)
+		require.NoError(t, err)
+		defer db.Close()
+		defer c.Close()
+		require.NoError(t, os.MkdirAll(folder, 0o755))
+		require.NoError(t, c.Exec("COPY (SELECT "+columns+" FROM ("+rows+")) TO "+duck.Quote(folder+"/a.parquet")+" (FORMAT parquet)"))
+		return folder
+	}
+	write(y.out(), "SELECT unnest([1, 2, 2]) AS n")
+	for name, c := range map[string]struct{ rows, fails string }{
+		"the same":  {"[2, 1, 2]", ""},
+		"missing":   {"[1, 2]", "1 of DuckDB's rows are not in the pipeline's files, which have 0 others"},
+		"doubled":   {"[1, 1, 2, 2]", "0 of DuckDB's rows are not in the pipeline's files, which have 1 others"},
+		"others":    {"[1, 2, 3]", "1 of DuckDB's rows are not in the pipeline's files, which have 1 others"},
+		"one extra": {"[1, 2, 2, 9]", "which have 1 others"},
+	} {
+		err := y.compare(t.Context(), write(filepath.Join(dir, name), "SELECT unnest("+c.rows+") AS n"))
+		if c.fails == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorContains(t, err, c.fails, name)
+	}
 }
