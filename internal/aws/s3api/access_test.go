@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
@@ -123,6 +124,39 @@ func TestPoliciesDecideByActionResourceAndPrefix(t *testing.T) {
 	require.Equal(t, "AccessDenied", code(t, err), "a copy reads its source")
 	_, err = h.client(key("reader")).CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(lake), Key: aws.String("copy"), CopySource: aws.String("lake/keep/a")})
 	require.Equal(t, "AccessDenied", code(t, err))
+}
+
+// "If you have the s3:ListBucket permission on the bucket, Amazon S3 returns 404; if you don't, 403" (GetObject, HeadObject, GetObjectAttributes).
+func TestWhoMayNotListDoesNotLearnWhatIsAbsent(t *testing.T) {
+	read := `{"Effect":"Allow","Action":["s3:GetObject","s3:GetObjectAttributes","s3:PutObject"],"Resource":"arn:aws:s3:::lake/*"}`
+	policy := func(list string) string { return `{"Version":"2012-10-17","Statement":[` + read + list + `]}` }
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{
+		user("blind", policy("")),
+		user("all", policy(`,{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::lake"}`)),
+		user("some", policy(`,{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::lake","Condition":{"StringLike":{"s3:prefix":"mine/*"}}}`)),
+		user("hidden", policy(`,{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*"},{"Effect":"Deny","Action":"s3:ListBucket","Resource":"*","Condition":{"StringLike":{"s3:prefix":"mine/*"}}}`)),
+	}})
+	ctx := t.Context()
+	for _, test := range []struct {
+		user, key string
+		status    int
+	}{
+		{"blind", "mine/x", 403}, {"all", "mine/x", 404}, {"some", "mine/x", 404}, {"some", "other/x", 403}, {"hidden", "mine/x", 403}, {"hidden", "x", 404},
+		{"blind", ".staging/x", 403}, {"all", "a//b", 404},
+	} {
+		c := h.client(key(test.user))
+		_, get := h.get(c, test.key)
+		_, head := c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(lake), Key: &test.key})
+		_, describe := c.GetObjectAttributes(ctx, &s3.GetObjectAttributesInput{Bucket: aws.String(lake), Key: &test.key, ObjectAttributes: []types.ObjectAttributes{types.ObjectAttributesEtag}})
+		_, replace := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(lake), Key: aws.String("copy"), CopySource: aws.String("lake/" + test.key)})
+		for name, err := range map[string]error{"get": get, "head": head, "describe": describe, "copy": replace} {
+			var answer *awshttp.ResponseError
+			require.ErrorAs(t, err, &answer)
+			require.Equal(t, test.status, answer.HTTPStatusCode(), "%s by %s of %s: %v", name, test.user, test.key, err)
+		}
+	}
+	_, err := h.get(h.client(key("blind")), "x")
+	require.ErrorContains(t, err, "is not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::lake")
 }
 
 func TestSSEKMSNeedsRightsOnTheKey(t *testing.T) {

@@ -135,13 +135,9 @@ func (b *backend) decrypt(ctx context.Context, e encryption, bucketName, key str
 }
 
 func (b *backend) use(ctx context.Context, action string, e encryption, bucketName, key string) (string, error) {
-	account, ok := ctx.Value("account").(auth.Account)
-	if !ok {
-		return "", internal(b.log, errors.New("a request for encryption has no caller"))
-	}
-	caller, err := b.config.Authority.Caller(account.Access)
+	caller, err := b.caller(ctx)
 	if err != nil {
-		return "", s3err.GetInvalidAccessKeyIdErr(account.Access)
+		return "", err
 	}
 	object := "arn:aws:s3:::" + bucketName
 	if !e.BucketKey {
@@ -159,4 +155,17 @@ func (b *backend) use(ctx context.Context, action string, e encryption, bucketNa
 		return "", refuse(http.StatusForbidden, "AccessDenied", refused.Message)
 	}
 	return "", refuse(http.StatusBadRequest, "KMS."+refused.Code, refused.Message)
+}
+
+// caller returns whose request it is.
+func (b *backend) caller(ctx context.Context) (*sts.Caller, error) {
+	account, ok := ctx.Value("account").(auth.Account)
+	if !ok {
+		return nil, internal(b.log, errors.New("a request has no caller"))
+	}
+	caller, err := b.config.Authority.Caller(account.Access)
+	if err != nil {
+		return nil, s3err.GetInvalidAccessKeyIdErr(account.Access)
+	}
+	return caller, nil
 }
