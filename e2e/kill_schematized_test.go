@@ -2,19 +2,14 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
 
@@ -53,8 +48,14 @@ func TestKillSchematized(t *testing.T) {
 	}
 	create("--type", "s3-raw", "--frequency", "hourly", "--from", time.Now().AddDate(0, 0, -25).Format(time.DateOnly), "--s3-prefix", "raw")
 	clients := startTraffic(t, s, p)
-	watched := watchTables(t, s)
-	for n := 1; n <= *kills/3 || watched.looks() < 20; n++ {
+	watched := harness.NewWatch(t, s.DSN(),
+		harness.Watched{Table: syncSchema + ".mp_master_event", ID: "id", Days: true},
+		harness.Watched{Table: syncSchema + ".mp_people_data", ID: "mp_distinct_id"},
+		harness.Watched{Table: syncSchema + ".mp_identity_mappings_data", ID: "distinct_id"},
+		harness.Watched{Table: appendSchema + ".mp_master_event", ID: "id", Days: true},
+		harness.Watched{Table: multiSchema + ".viewed", ID: "id", Days: true},
+	)
+	for n := 1; n <= *kills/3 || n <= 3**kills && watched.Looks() < 5; n++ {
 		if n%3 == 0 {
 			pause(rnd, 400*time.Millisecond, 2*time.Second)
 		} else {
@@ -66,8 +67,8 @@ func TestKillSchematized(t *testing.T) {
 		s.MustRun("pipeline", "run", "--project", "shop", rawName(t, s, p))
 	}
 	clients.Stop()
-	watched.stop()
-	t.Logf("readers looked %d times", watched.looks())
+	watched.Stop()
+	require.GreaterOrEqual(t, watched.Looks(), 5, "the reader has looked at every table")
 	s.MustRun("pipeline", "run", "--project", "shop", rawName(t, s, p))
 	s.AwaitPublished(p.ID)
 	s.AwaitAttached(p.ID)
@@ -79,14 +80,7 @@ func TestKillSchematized(t *testing.T) {
 		require.Empty(t, clients.events.Differences(s.Tally(query)), query)
 	}
 	require.Empty(t, clients.events.Differences(rawIDs(t, filepath.Join(s.Dir, "lake", "raw"))), "raw lines")
-	operations := map[string]int{}
-	for _, row := range s.Rows("SELECT ids FROM " + syncSchema + ".mp_people_data WHERE mp_distinct_id LIKE 'profile-%'") {
-		var ids []string
-		require.NoError(t, json.Unmarshal([]byte(row[0]), &ids), row[0])
-		for _, id := range ids {
-			operations[id]++
-		}
-	}
+	operations := elements(t, s, "SELECT ids FROM "+syncSchema+".mp_people_data WHERE mp_distinct_id LIKE 'profile-%'")
 	require.Empty(t, clients.operations.Differences(operations), "operations")
 	links := map[string]int{}
 	for _, row := range s.Rows("SELECT distinct_id, resolved_distinct_id FROM " + syncSchema + ".mp_identity_mappings_data") {
@@ -114,6 +108,29 @@ func rawName(t *testing.T, s *harness.Service, p control.Project) string {
 func rawIDs(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
+	eachRawLine(t, dir, func(path string, e rawEvent) {
+		found[e.Properties.ID]++
+		hour := time.Unix(e.Properties.Time, 0).In(kolkata).Format("2006/01/02/15")
+		require.Equal(t, hour, filepath.ToSlash(filepath.Dir(path))[len(filepath.ToSlash(filepath.Dir(path)))-len(hour):])
+		if time.Since(time.Unix(e.Properties.Time, 0)) > 2*time.Hour {
+			require.FileExists(t, filepath.Join(filepath.Dir(path), "complete"))
+		}
+	})
+	return found
+}
+
+// rawEvent is what tests read of a line of a raw pipeline.
+type rawEvent struct {
+	Properties struct {
+		ID       string `json:"id"`
+		InsertID string `json:"$insert_id"`
+		Time     int64  `json:"time"`
+	} `json:"properties"`
+}
+
+// eachRawLine calls fn for each line of each object of a raw pipeline, with the object's path.
+func eachRawLine(t *testing.T, dir string, fn func(path string, e rawEvent)) {
+	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".json.gz") || strings.Contains(path, "/_") {
 			return err
@@ -125,113 +142,13 @@ func rawIDs(t *testing.T, dir string) map[string]int {
 		require.NoError(t, err)
 		lines := bufio.NewScanner(zip)
 		for lines.Scan() {
-			var e struct {
-				Properties struct {
-					ID   string `json:"id"`
-					Time int64  `json:"time"`
-				} `json:"properties"`
-			}
+			var e rawEvent
 			require.NoError(t, json.Unmarshal(lines.Bytes(), &e))
-			found[e.Properties.ID]++
-			hour := time.Unix(e.Properties.Time, 0).In(kolkata).Format("2006/01/02/15")
-			require.Equal(t, hour, filepath.ToSlash(filepath.Dir(path))[len(filepath.ToSlash(filepath.Dir(path)))-len(hour):])
-			if time.Since(time.Unix(e.Properties.Time, 0)) > 2*time.Hour {
-				require.FileExists(t, filepath.Join(filepath.Dir(path), "complete"))
-			}
+			fn(path, e)
 		}
 		require.NoError(t, lines.Err())
 		return nil
 	}))
-	return found
 }
 
 var kolkata = time.FixedZone("IST", 5*3600+1800)
-
-// watch is a reader that looks at tables again and again.
-type watch struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	count  chan int
-}
-
-// watchTables reads the tables until it is stopped. What a reader has seen must stay: days only grow, nobody is there twice, and ids are
-// unique. Queries that the service's death ends are asked again.
-func watchTables(t *testing.T, s *harness.Service) *watch {
-	ctx, cancel := context.WithCancel(t.Context())
-	w := &watch{cancel, make(chan struct{}), make(chan int, 1)}
-	w.count <- 0
-	seen := map[string]int{}
-	queries := []struct{ name, sql string }{
-		{"synced days", "SELECT 'day ' || mp_date, count(*), count(DISTINCT id) FROM " + syncSchema + ".mp_master_event GROUP BY 1"},
-		{"people", "SELECT 'people', count(*), count(DISTINCT mp_distinct_id) FROM " + syncSchema + ".mp_people_data"},
-		{"identities", "SELECT 'identities', count(*), count(DISTINCT distinct_id) FROM " + syncSchema + ".mp_identity_mappings_data"},
-		{"appended days", "SELECT 'appended ' || mp_date, count(*), count(DISTINCT id) FROM " + appendSchema + ".mp_master_event GROUP BY 1"},
-	}
-	dsn := s.DSN()
-	go func() {
-		defer close(w.done)
-		for ctx.Err() == nil {
-			conn, err := pgconn.Connect(ctx, dsn)
-			if err != nil {
-				sleepOr(ctx, 20*time.Millisecond)
-				continue
-			}
-			for err == nil && ctx.Err() == nil {
-				for _, q := range queries {
-					var found []*pgconn.Result
-					if found, err = conn.Exec(ctx, q.sql).ReadAll(); err != nil {
-						break
-					}
-					w.judge(t, q.name, found[0].Rows, seen)
-				}
-			}
-			if answer, told := errors.AsType[*pgconn.PgError](err); told && ctx.Err() == nil && !slices.Contains(notYet, answer.Code) {
-				t.Errorf("a reader was told: %v", err)
-			}
-			sleepOr(ctx, 20*time.Millisecond)
-			_ = conn.Close(ctx) // the service may be gone
-		}
-	}()
-	t.Cleanup(w.stop)
-	return w
-}
-
-// notYet are the answers of a service that has no such schema or table yet, or that is being shut down.
-var notYet = []string{"3F000", "42P01", "57P01", "57P03"}
-
-// judge compares what a query found with what was there before: rows of a name, a count, and a count of different ids.
-func (w *watch) judge(t *testing.T, name string, rows [][][]byte, seen map[string]int) {
-	found := map[string]int{}
-	for _, row := range rows {
-		n, err := strconv.Atoi(string(row[1]))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if string(row[1]) != string(row[2]) {
-			t.Errorf("%s: %s has %s rows with %s ids", name, row[0], row[1], row[2])
-		}
-		found[string(row[0])] = n
-	}
-	prefix := map[string]string{"synced days": "day ", "people": "people", "identities": "identities", "appended days": "appended "}[name]
-	for key, n := range seen {
-		if strings.HasPrefix(key, prefix) && found[key] < n {
-			t.Errorf("%s: %s had %d rows, now %d", name, key, n, found[key])
-		}
-	}
-	for key, n := range found {
-		seen[key] = n
-	}
-	w.count <- 1 + <-w.count
-}
-
-func (w *watch) looks() int {
-	n := <-w.count
-	w.count <- n
-	return n
-}
-
-// stop ends the reader.
-func (w *watch) stop() {
-	w.cancel()
-	<-w.done
-}

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
 
+	"github.com/refract-io/refract/e2e/harness"
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/pipeline"
@@ -46,7 +47,8 @@ type plant struct {
 	segments  *store.Store
 	pipelines *pipeline.Store
 	project   int64
-	wanted    []string
+	wanted    []string        // rows
+	events    *harness.Ledger // by insert id
 
 	stop context.CancelFunc
 	work sync.WaitGroup
@@ -57,7 +59,7 @@ const plantProject = 2195193
 // newPlant returns a plant over an empty folder, which is not open.
 func newPlant(t require.TestingT, dir string) *plant {
 	return &plant{
-		t: t, dir: dir, project: plantProject, wrap: func(b bucket.Bucket) bucket.Bucket { return b },
+		t: t, dir: dir, project: plantProject, events: harness.NewLedger(), wrap: func(b bucket.Bucket) bucket.Bucket { return b },
 		glue: func(c catalog.Catalog) catalog.Catalog { return c },
 		config: pipeline.Config{
 			Owner: "plant", Poll: 20 * time.Millisecond, Backoff: func(int) time.Duration { return 10 * time.Millisecond },
@@ -146,6 +148,7 @@ func (p *plant) append(records ...event.Record) {
 		require.NoError(p.t, enc.Append(&records[i]))
 		if records[i].Kind == event.KindEvent {
 			p.wanted = append(p.wanted, rowOf(&records[i]))
+			p.events.Acknowledged(string(records[i].InsertID)) // or else the test ends here
 		}
 	}
 	data, err := enc.Finish(nil)

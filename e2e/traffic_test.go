@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -169,14 +168,7 @@ func (c *traffic) requireAllThere(s *harness.Service, eventTables ...string) {
 	for _, table := range eventTables {
 		require.Empty(c.t, c.events.Differences(s.Tally(harness.IDs(table))), table)
 	}
-	operations := map[string]int{}
-	for _, row := range s.Rows("SELECT json_extract_path_text(properties, 'ids') FROM mp_json_export.mp_people_data WHERE distinct_id LIKE 'profile-%'") {
-		var ids []string
-		require.NoError(c.t, json.Unmarshal([]byte(row[0]), &ids), row[0])
-		for _, id := range ids {
-			operations[id]++
-		}
-	}
+	operations := elements(c.t, s, "SELECT json_extract_path_text(properties, 'ids') FROM mp_json_export.mp_people_data WHERE distinct_id LIKE 'profile-%'")
 	require.Empty(c.t, c.operations.Differences(operations), "operations")
 	links := map[string]int{}
 	for _, row := range s.Rows("SELECT distinct_id, resolved_distinct_id FROM mp_json_export.mp_identity_mappings_data") {
