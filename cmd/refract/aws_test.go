@@ -90,7 +90,7 @@ func TestAReportsWorstLineIsTheExitStatus(t *testing.T) {
 
 func TestAReportIsPrintedWithWhatToDo(t *testing.T) {
 	var b bytes.Buffer
-	printExamination(&b, &doctor.Report{Checks: []doctor.Check{
+	printExamination(&b, &doctor.Report{Open: []string{"a", "b"}, Checks: []doctor.Check{
 		{Area: "s3", Name: "s3:PutObject", Status: doctor.Failed, Cause: "the role may not", Remedy: "add the statement", Role: "arn:r",
 			Missing: &grant.Statement{Effect: "Allow", Action: grant.Texts{"s3:PutObject"}, Resource: grant.Texts{"arn:o"}}},
 		{Area: "s3", Name: "s3:GetObject", Status: doctor.Passed},
@@ -107,5 +107,6 @@ func TestAReportIsPrintedWithWhatToDo(t *testing.T) {
   ok     s3:GetObject
 
 1 ok, 1 red, 0 warnings, 0 unclear, 0 skipped
+2 questions that AWS's documents leave open are not settled for this account: once all is green, run it with --deep
 `, b.String())
 }

@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,37 +15,76 @@ import (
 	"github.com/refract-io/refract/internal/warehouse"
 )
 
-// protocol asks what the documents leave open about the Data API itself. None of it matters to the exporter, which avoids all of it.
+// protocolQuestion is what the documents leave open about the Data API itself. None of it matters to the exporter, which avoids all of it.
+type protocolQuestion struct {
+	name string
+	// action is what asking needs.
+	action   string
+	ask      func(*redshift, context.Context) (string, error)
+	concerns func(*grant.Redshift) bool
+}
+
+func always(*grant.Redshift) bool { return true }
+
+var protocolQuestions = []protocolQuestion{
+	{"from a statement to its start", "redshift-data:ExecuteStatement", (*redshift).pickedAfter, always},
+	{"CREATE EXTERNAL SCHEMA on a Glue database that is not there", "redshift-data:ExecuteStatement", func(w *redshift, ctx context.Context) (string, error) {
+		return w.createElsewhere(ctx, func(sql string) error { _, _, err := w.query(ctx, sql); return err })
+	}, always},
+	{"CREATE EXTERNAL SCHEMA in a batch", "redshift-data:BatchExecuteStatement", func(w *redshift, ctx context.Context) (string, error) {
+		return w.createElsewhere(ctx, func(sql string) error { return w.batch(ctx, sql) })
+	}, always},
+	{"svl_s3log", "redshift-data:ExecuteStatement", func(w *redshift, ctx context.Context) (string, error) {
+		rows, _, err := w.query(ctx, "SELECT count(*) FROM svl_s3log")
+		got, _ := value(rows, err)
+		return "it can be read: " + got + " rows", err
+	}, always},
+	{"DbUser with a workgroup", "redshift-data:ExecuteStatement", func(w *redshift, ctx context.Context) (string, error) {
+		return "it is accepted", w.withUser(ctx)
+	}, func(r *grant.Redshift) bool { return r.Workgroup != "" }},
+}
+
+// protocol asks these questions.
 func (w *redshift) protocol(ctx context.Context) {
-	found := func(name string, ask func(context.Context) (string, error)) {
-		if ctx.Err() != nil {
-			return
+	for _, q := range protocolQuestions {
+		if ctx.Err() != nil || !q.concerns(w.settings.Redshift) {
+			continue
 		}
 		began := time.Now()
-		detail, err := ask(ctx)
-		c := Check{Area: "questions", Name: name, Status: Found, Detail: detail, Milliseconds: time.Since(began).Milliseconds()}
-		if err != nil {
+		detail, err := q.ask(w, ctx)
+		c := Check{Area: questions, Name: q.name, Status: Found, Detail: detail, Milliseconds: time.Since(began).Milliseconds()}
+		if err != nil && !w.unanswered(&c, q.action, err) {
 			c.Detail = "it is an error: " + plain(err)
 		}
 		w.checks = append(w.checks, c)
 	}
-	found("from a statement to its start", w.pickedAfter)
-	found("CREATE EXTERNAL SCHEMA on a Glue database that is not there", func(ctx context.Context) (string, error) {
-		return w.createElsewhere(ctx, func(sql string) error { _, _, err := w.query(ctx, sql); return err })
-	})
-	found("CREATE EXTERNAL SCHEMA in a batch", func(ctx context.Context) (string, error) {
-		return w.createElsewhere(ctx, func(sql string) error { return w.batch(ctx, sql) })
-	})
-	found("svl_s3log", func(ctx context.Context) (string, error) {
-		rows, _, err := w.query(ctx, "SELECT count(*) FROM svl_s3log")
-		got, _ := value(rows, err)
-		return "it can be read: " + got + " rows", err
-	})
-	if w.settings.Redshift.Workgroup != "" {
-		found("DbUser with a workgroup", func(ctx context.Context) (string, error) {
-			return "it is accepted", w.withUser(ctx)
-		})
+}
+
+// passing is what a statement's error says of what passes by itself.
+var passing = regexp.MustCompile(`(?i)throttl|slow ?down|rate exceeded|retries exceeded|timed? ?out|cancell?ed on user's request|aborted`)
+
+// unanswered reports whether an error of asking is about something else than the question, and then ends the check with it: a right that is
+// missing, throttling, no answer in time. Every other error is an answer.
+func (w *redshift) unanswered(c *Check, action string, err error) bool {
+	if err == nil {
+		return false
 	}
+	end := Check{Area: c.Area, Name: c.Name, Milliseconds: c.Milliseconds}
+	failed, ran := errors.AsType[*warehouse.StatementError](err)
+	switch d := diagnose(err); {
+	case ran && w.denied(&end, failed.Message):
+		end.Cause = "it can't be told: " + failed.Error()
+	case ran && passing.MatchString(failed.Message):
+		end.Cause, end.Remedy = "it can't be told: "+failed.Error(), "try again later"
+	case ran || !d.denied && d.status != Unclear:
+		return false
+	default:
+		w.judge(&end, grant.UseRedshift, action, err)
+		end.Name, end.Cause = c.Name, "it can't be told: "+end.Cause
+	}
+	end.Status = Unclear
+	*c = end
+	return true
 }
 
 // pickedAfter measures how long a statement waits until a warehouse that is awake begins it.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +26,8 @@ type question struct {
 	file    file
 	// serde and table are parameters beside those of the format.
 	serde map[string]string
+	// bare is a table without parameters of its own and of its SerDe.
+	bare bool
 	// query selects from %s.
 	query string
 	// answer reads the result; fine is false if it is not what Refract relies on.
@@ -46,24 +50,63 @@ type asking struct {
 	schema    string
 }
 
-// questions lets the warehouse read small files and tells what it makes of them.
-func (e *examination) questions(ctx context.Context, usable map[string]bool) {
-	const area = "questions"
-	if e.settings.Glue == nil || e.settings.Redshift == nil {
-		e.skip(area, "everything", "they need a Glue database and a warehouse")
+// unsettled are the names of the questions that concern the pipeline and have no answer in the checks.
+func (e *examination) unsettled() []string {
+	var names []string
+	if e.settings.Glue != nil {
+		for _, q := range glueQuestions {
+			names = append(names, q.name)
+		}
+	}
+	if e.settings.Glue != nil && e.settings.Redshift != nil {
+		for _, q := range spectrumQuestions {
+			names = append(names, q.name)
+		}
+		for _, q := range protocolQuestions {
+			if q.concerns(e.settings.Redshift) {
+				names = append(names, q.name)
+			}
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(e.checks, func(c Check) bool {
+			return c.Area == questions && c.Name == name && (c.Status == Found || c.Status == Warned)
+		})
+	})
+}
+
+// questions is the area of what is asked.
+const questions = "questions"
+
+// ask asks what the documents leave open: Glue itself, the warehouse by small files, and the Data API.
+func (e *examination) ask(ctx context.Context, usable map[string]bool) {
+	if e.settings.Glue == nil {
+		e.skip(questions, "everything", "a Glue database is needed")
 		return
 	}
-	for _, needed := range [][2]string{
-		{"s3", "s3:PutObject"}, {"s3", "s3:DeleteObject"}, {"glue", "glue:CreateTable"}, {"glue", "glue:DeleteTable"}, {"redshift", "redshift-data:GetStatementResult"},
-	} {
-		if !usable[e.role(grant.Use(needed[0]))] || !e.ok(needed[0], needed[1]) {
-			e.skip(area, "everything", needed[1]+" is needed first")
-			return
-		}
+	if !e.needed(usable, "everything", "glue:CreateTable", "glue:DeleteTable") {
+		return
+	}
+	t, err := e.tables(ctx)
+	if err != nil {
+		e.fail(questions, "credentials", 0, err)
+		return
+	}
+	t.sizes(ctx)
+	const spectrum = "Redshift Spectrum"
+	if e.settings.Redshift == nil {
+		e.skip(questions, spectrum, "a warehouse is needed")
+		return
+	}
+	if !e.needed(usable, spectrum, "s3:PutObject", "s3:DeleteObject", "redshift-data:GetStatementResult") {
+		return
 	}
 	a, err := e.asking(ctx)
 	if err != nil {
-		e.fail(area, "external schema", 0, err)
+		e.fail(questions, "credentials", 0, err)
+		return
+	}
+	if !a.ownSchema(ctx) {
 		return
 	}
 	for i, q := range spectrumQuestions {
@@ -73,6 +116,18 @@ func (e *examination) questions(ctx context.Context, usable map[string]bool) {
 		a.ask(ctx, i, &q)
 	}
 	a.warehouse.protocol(ctx)
+}
+
+// needed reports whether the actions are allowed, and skips what they are needed for if not.
+func (e *examination) needed(usable map[string]bool, name string, actions ...string) bool {
+	for _, action := range actions {
+		use := map[string]grant.Use{"s3": grant.UseS3, "glue": grant.UseGlue, "redshift-data": grant.UseRedshift}[action[:strings.IndexByte(action, ':')]]
+		if !usable[e.role(use)] || !e.ok(string(use), action) {
+			e.skip(questions, name, action+" is needed first")
+			return false
+		}
+	}
+	return true
 }
 
 func (e *examination) asking(ctx context.Context) (*asking, error) {
@@ -88,15 +143,27 @@ func (e *examination) asking(ctx context.Context) (*asking, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asking{o, t, w, e.settings.Redshift.Schema}
-	if !e.ok("redshift", "external schema") {
-		a.schema = grant.ProbeTable + e.probe
-		e.undo = append(e.undo, func(ctx context.Context) error { return w.drop(ctx, a.schema) })
-		if _, _, err := w.query(ctx, w.create(a.schema, e.settings.Glue.Database)); err != nil {
-			return nil, fmt.Errorf("creating an external schema of its own: %w", err)
-		}
+	return &asking{o, t, w, e.settings.Redshift.Schema}, nil
+}
+
+// ownSchema makes an external schema for the questions where the pipeline's is not there, and reports whether there is one.
+func (a *asking) ownSchema(ctx context.Context) bool {
+	w := a.warehouse
+	if w.ok("redshift", "external schema") {
+		return true
 	}
-	return a, nil
+	a.schema = grant.ProbeTable + w.probe
+	w.undo = append(w.undo, func(ctx context.Context) error { return w.drop(ctx, a.schema) })
+	_, took, err := w.query(ctx, w.create(a.schema, w.settings.Glue.Database))
+	if err == nil {
+		return true
+	}
+	c := Check{Area: questions, Name: "external schema", Milliseconds: took.Milliseconds()}
+	if !w.unanswered(&c, "redshift-data:ExecuteStatement", err) {
+		c.Status, c.Cause = Unclear, "one of doctor's own could not be made: "+plain(err)
+	}
+	w.add(c)
+	return false
 }
 
 func (w *redshift) create(schema, database string) string {
@@ -121,20 +188,30 @@ func (a *asking) ask(ctx context.Context, number int, q *question) {
 	name := fmt.Sprintf("%s%s_%d", grant.ProbeTable, e.probe, number)
 	mark := len(e.undo)
 	err := a.make(ctx, name, q)
-	c := Check{Area: "questions", Name: q.name, Status: Found}
+	c := Check{Area: questions, Name: q.name, Status: Found}
 	if err != nil {
 		c.take(diagnose(err))
+		c.Status = Unclear // it could not be asked
 	} else {
-		var fine bool
 		rows, _, err := a.warehouse.query(ctx, fmt.Sprintf(q.query, warehouse.Identifier(a.schema)+"."+warehouse.Identifier(name)))
-		if c.Detail, fine = q.answer(rows, err); !fine {
-			c.Status, c.Cause, c.Detail = Warned, "Refract relies on another answer ("+q.relied+"): "+c.Detail, ""
-			c.Remedy = "tell Refract's maintainers what you see here"
+		if !a.warehouse.unanswered(&c, "redshift-data:ExecuteStatement", err) {
+			q.take(&c, rows, err)
 		}
 	}
 	c.Milliseconds = time.Since(began).Milliseconds()
 	e.checks = append(e.checks, c)
 	e.cleanUpTo(ctx, mark)
+}
+
+// take makes the warehouse's answer the check's end.
+func (q *question) take(c *Check, rows [][]string, err error) {
+	found, fine := q.answer(rows, err)
+	if fine {
+		c.Detail = found
+		return
+	}
+	c.Status, c.Cause = Warned, "Refract relies on another answer ("+q.relied+"): "+found
+	c.Remedy = "tell Refract's maintainers what you see here"
 }
 
 // make writes the object and the table. The folder has no underscore before its name, which would hide it from the warehouse; it is no
@@ -168,12 +245,7 @@ func (a *asking) make(ctx context.Context, name string, q *question) error {
 	}
 	t := *a.tables
 	t.table = name
-	e.undo = append(e.undo, func(ctx context.Context) error {
-		if err := t.remove(ctx); err != nil && !isAbsent(err) {
-			return fmt.Errorf("the Glue table %s.%s is left: %w", *t.database, t.table, err)
-		}
-		return nil
-	})
+	e.undo = append(e.undo, t.discard)
 	return e.whole(ctx, func(ctx context.Context) error {
 		_, err := t.api.CreateTable(ctx, &glue.CreateTableInput{CatalogId: t.catalog, DatabaseName: t.database, TableInput: q.input(name, "s3://"+e.settings.S3.Bucket+"/"+folder)})
 		return err
@@ -196,6 +268,10 @@ func (q *question) input(name, location string) *types.TableInput {
 		sd.SerdeInfo = &types.SerDeInfo{
 			SerializationLibrary: aws.String("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"), Parameters: map[string]string{"serialization.format": "1"},
 		}
+	}
+	if q.bare {
+		sd.SerdeInfo.Parameters = nil
+		return &types.TableInput{Name: &name, TableType: aws.String("EXTERNAL_TABLE"), StorageDescriptor: sd}
 	}
 	return &types.TableInput{
 		Name: &name, TableType: aws.String("EXTERNAL_TABLE"), Description: aws.String("made by refract aws doctor, which removes it"),

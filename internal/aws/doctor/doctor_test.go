@@ -33,6 +33,9 @@ func TestAnAccountThatIsInOrderHasNoRedLine(t *testing.T) {
 			}
 			for _, s := range p.Document.Statement {
 				for _, action := range s.Action {
+					if action == onlyDeep {
+						continue
+					}
 					require.Equal(t, doctor.Passed, line(t, r, string(role.Uses[0]), action).Status)
 				}
 			}
@@ -40,6 +43,9 @@ func TestAnAccountThatIsInOrderHasNoRedLine(t *testing.T) {
 	}
 	require.Equal(t, "events-daily", r.Pipeline)
 }
+
+// onlyDeep is an action that nothing but a question needs.
+const onlyDeep = "redshift-data:BatchExecuteStatement"
 
 func denied(action string) refusal {
 	return refusal{403, "AccessDenied", "User: arn:aws:sts::123456789012:assumed-role/refract-s3/s is not authorized to perform: " + action +

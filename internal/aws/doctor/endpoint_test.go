@@ -214,6 +214,9 @@ func TestEachMissingActionTurnsItsLineRed(t *testing.T) {
 	} {
 		for _, name := range policies {
 			for _, action := range actionsOf(s.Roles(grant.Narrowed), use, name) {
+				if action == onlyDeep {
+					continue
+				}
 				t.Run(action, func(t *testing.T) {
 					roles := withoutAction(s.Roles(grant.Narrowed), use, action)
 					c := newCloud(t, roles)

@@ -106,7 +106,10 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 	var in struct {
 		Sql, Id, Name, TableName string
 		Sqls                     []string
-		TableInput               struct{ Name string }
+		TableInput               struct {
+			Name              string
+			StorageDescriptor struct{ Columns []any }
+		}
 	}
 	_ = json.Unmarshal(body, &in)
 	answer := map[string]any{}
@@ -123,6 +126,10 @@ func (f *fakeAWS) json(w http.ResponseWriter, operation string, body []byte) {
 	}
 	switch operation {
 	case "CreateTable":
+		if wide, ok := f.refuse[fmt.Sprint("CreateTable with ", len(in.TableInput.StorageDescriptor.Columns), " columns")]; ok {
+			no(wide.code, wide.message)
+			break
+		}
 		if f.own[table] {
 			no("AlreadyExistsException", "Table already exists.")
 			break

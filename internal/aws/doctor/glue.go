@@ -72,12 +72,7 @@ const (
 
 // onProbe tries the actions on a table of doctor's own.
 func (t *tables) onProbe(ctx context.Context, perform func(string, func(context.Context) error) error) {
-	t.undo = append(t.undo, func(ctx context.Context) error {
-		if err := t.remove(ctx); err != nil && !isAbsent(err) {
-			return fmt.Errorf("the Glue table %s.%s is left: %w", *t.database, t.table, err)
-		}
-		return nil
-	})
+	t.undo = append(t.undo, t.discard)
 	// The outcomes are in the lines; each call is made whatever the one before it answered.
 	_ = t.perform(ctx, grant.UseGlue, "glue:CreateTable", func(ctx context.Context) error { return t.whole(ctx, t.create) })
 	var version *string
@@ -157,6 +152,14 @@ func (t *tables) create(ctx context.Context) error {
 func (t *tables) remove(ctx context.Context) error {
 	_, err := t.api.DeleteTable(ctx, &glue.DeleteTableInput{CatalogId: t.catalog, DatabaseName: t.database, Name: &t.table})
 	return err
+}
+
+// discard removes the table if it is there.
+func (t *tables) discard(ctx context.Context) error {
+	if err := t.remove(ctx); err != nil && !isAbsent(err) {
+		return fmt.Errorf("the Glue table %s.%s is left: %w", *t.database, t.table, err)
+	}
+	return nil
 }
 
 // input defines the probe table as the pipeline's tables are, over a folder without objects.

@@ -226,9 +226,17 @@ func (w *redshift) statement(name string, took time.Duration, err error) {
 		return
 	}
 	c := Check{Area: "redshift", Name: name, Status: Failed, Cause: failed.Error(), Milliseconds: took.Milliseconds()}
-	role, denied := w.settings.Redshift.Role, denial.Read(failed.Message)
+	if !w.denied(&c, failed.Message) && strings.Contains(failed.Message, "does not exist") {
+		c.Remedy = "create it, or give the pipeline the right name"
+	}
+	w.add(c)
+}
+
+// denied reports whether a statement's error is about a right that is missing, and then says in the check what to do.
+func (w *redshift) denied(c *Check, message string) bool {
+	role, denied := w.settings.Redshift.Role, denial.Read(message)
 	switch {
-	case notAssumed.MatchString(failed.Message):
+	case notAssumed.MatchString(message):
 		c.Role, c.Remedy = role, "associate the role with the namespace or cluster, and let its trust policy name Redshift in a statement of its own"
 		for _, r := range w.settings.Roles(grant.Narrowed) {
 			if s := r.Trust.Document.Statement; r.ARN == role && len(s) > 1 {
@@ -236,19 +244,19 @@ func (w *redshift) statement(name string, took time.Duration, err error) {
 			}
 		}
 	case denied.Action != "":
-		w.missing(&c, denied.Action)
+		w.missing(c, denied.Action)
 	case denied.LakeFormation:
 		c.Role, c.Remedy = role, "grant the role DESCRIBE and SELECT on the database's tables in Lake Formation, and allow it lakeformation:GetDataAccess"
-	case strings.Contains(failed.Message, "KMS"):
-		w.missing(&c, "kms:Decrypt")
-	case noS3.MatchString(failed.Message):
-		w.missing(&c, "s3:GetObject")
-	case strings.Contains(failed.Message, "permission denied for"):
+	case strings.Contains(message, "KMS"):
+		w.missing(c, "kms:Decrypt")
+	case noS3.MatchString(message):
+		w.missing(c, "s3:GetObject")
+	case strings.Contains(message, "permission denied for"):
 		c.Remedy = "grant it to " + warehouse.Identifier(w.settings.User()) + " as an administrator of the database"
-	case strings.Contains(failed.Message, "does not exist"):
-		c.Remedy = "create it, or give the pipeline the right name"
+	default:
+		return false
 	}
-	w.add(c)
+	return true
 }
 
 func (w *redshift) missing(c *Check, action string) {

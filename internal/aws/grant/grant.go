@@ -40,7 +40,8 @@ type Settings struct {
 
 	// LakeFormation is true if Lake Formation governs the catalog: readers then need lakeformation:GetDataAccess.
 	LakeFormation bool `json:"lake_formation,omitempty"`
-	// WithoutDoctor leaves out the statement that only `refract aws doctor` needs: reading the database and removing its probe tables.
+	// WithoutDoctor leaves out the statements that only `refract aws doctor` needs: reading the database, removing its probe tables, a batch
+	// of statements.
 	WithoutDoctor bool `json:"without_doctor,omitempty"`
 }
 

@@ -22,7 +22,7 @@ type operation struct {
 //   - S3 asks KMS in the caller's name: GenerateDataKey to write, Decrypt to read and to complete an upload of parts, with the
 //     object's ARN as the encryption context, or the bucket's where the bucket has a bucket key;
 //   - catalog: reading, creating and updating tables; partitions of days, batchwise; doctor reads the database and removes its tables;
-//   - Data API: execute, describe, read results; credentials by workgroup, cluster or secret;
+//   - Data API: execute, describe, read results; doctor runs a batch; credentials by workgroup, cluster or secret;
 //   - Redshift itself: reading the catalog, listing and getting objects, decrypting.
 func operations(s *grant.Settings) []operation {
 	folder := s.S3.Prefix
@@ -92,6 +92,13 @@ func operations(s *grant.Settings) []operation {
 		add(grant.UseRedshift, nil, "redshift-data:ExecuteStatement", redshift+"cluster:dwh")
 	} else {
 		add(grant.UseRedshift, nil, "redshift-data:ExecuteStatement", workgroup, redshift+"workgroup/0f1e-2d3c")
+	}
+	if !s.WithoutDoctor {
+		for _, o := range all {
+			if o.action == "redshift-data:ExecuteStatement" {
+				add(grant.UseRedshift, nil, "redshift-data:BatchExecuteStatement", o.resource)
+			}
+		}
 	}
 	switch {
 	case r.SecretARN != "":

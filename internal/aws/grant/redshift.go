@@ -35,6 +35,10 @@ func (s *Settings) statements() Document {
 		credentials.Action, credentials.Resource = Texts{"redshift:GetClusterCredentialsWithIAM"}, Texts{base + "dbname:" + r.Cluster + "/" + r.Database}
 	}
 	d.Statement = append(d.Statement, credentials)
+	if !s.WithoutDoctor {
+		// One question of doctor --deep is what a batch does.
+		d.Statement = append(d.Statement, Statement{Sid: "RefractDoctor", Effect: "Allow", Action: Texts{"redshift-data:BatchExecuteStatement"}, Resource: targets})
+	}
 	return d
 }
 

@@ -271,6 +271,15 @@ resource "aws_iam_role_policy" "refract_redshift_refract_redshift_data" {
           "Effect": "Allow",
           "Action": "redshift-serverless:GetCredentials",
           "Resource": "arn:aws:redshift-serverless:eu-central-1:123456789012:workgroup/0f1e-2d3c"
+        },
+        {
+          "Sid": "RefractDoctor",
+          "Effect": "Allow",
+          "Action": "redshift-data:BatchExecuteStatement",
+          "Resource": [
+            "arn:aws:redshift-serverless:eu-central-1:123456789012:workgroup/0f1e-2d3c",
+            "arn:aws:redshift:eu-central-1:123456789012:workgroup/0f1e-2d3c"
+          ]
         }
       ]
     }
