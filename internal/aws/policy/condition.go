@@ -38,6 +38,23 @@ var operators = map[string]operator{
 	"arnnotlike":   {compare: likeARN, negated: true},
 }
 
+// knownKeys are the condition keys of S3 and KMS that the services here give to requests, in lower case. Another one would count as absent in
+// every request, so that a statement would apply where AWS's doesn't, or the other way round.
+var knownKeys = []string{
+	"s3:prefix", "s3:delimiter", "s3:max-keys", "s3:versionid",
+	"s3:x-amz-acl", "s3:x-amz-metadata-directive", "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id",
+	"s3:x-amz-storage-class", "s3:if-none-match",
+	"kms:calleraccount", "kms:encryptioncontextkeys", "kms:requestalias", "kms:resourcealiases", "kms:viaservice",
+}
+
+const encryptionContext = "kms:encryptioncontext:" // and the name of one of its pairs
+
+// known reports whether requests have a key if AWS's have it. Keys of other services, and those of all (aws:), are their own matter.
+func known(key string) bool {
+	return !strings.HasPrefix(key, "s3:") && !strings.HasPrefix(key, "kms:") || slices.Contains(knownKeys, key) ||
+		strings.HasPrefix(key, encryptionContext) && key != encryptionContext
+}
+
 func equals(value string, _ pattern, text string) bool     { return value == text }
 func equalsFold(value string, _ pattern, text string) bool { return strings.EqualFold(value, text) }
 func like(value string, p pattern, _ string) bool          { return p.matches(value) }
@@ -58,6 +75,9 @@ func parseConditions(j map[string]map[string]texts) ([]condition, error) {
 			return nil, fmt.Errorf("the condition operator %q is not supported", name)
 		}
 		for key, values := range keys {
+			if !known(strings.ToLower(key)) {
+				return nil, fmt.Errorf("the condition key %s is not supported", key)
+			}
 			if len(values) == 0 {
 				return nil, fmt.Errorf("the condition %s on %s has no value", name, key)
 			}

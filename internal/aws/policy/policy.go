@@ -4,7 +4,7 @@
 // an Allow that applies comes next, and what no statement allows is denied. It reads identity-based policies (what a user or role
 // may do) and trust policies (who may assume a role), with Action and NotAction, Resource and NotResource, Principal, the wildcards
 // * and ?, policy variables, and conditions on strings, Booleans and ARNs. What it doesn't know (NotPrincipal, conditions on numbers,
-// dates, addresses and binaries) is refused when a document is read, never ignored when it is evaluated.
+// dates, addresses and binaries, condition keys of S3 and KMS that requests here are not given) is refused when a document is read, never ignored when it is evaluated.
 package policy
 
 import (

@@ -200,13 +200,14 @@ func TestWrongDocumentsAreRefusedWithTheirReason(t *testing.T) {
 		require.ErrorContains(t, err, reason, statement)
 	}
 	for statement, reason := range map[string]string{
-		`{"Effect":"Allow","Action":"sts:AssumeRole"}`:                                             "Principal",
-		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*","Resource":"*"}`:              "Resource",
-		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"me"}`:                            "me",
-		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"mixpanel-export"}}`:       "mixpanel-export",
-		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::1:user/*"}}`: "wildcard",
-		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{}}`:                              "no principal",
-		`{"Effect":"Allow","Action":"sts:AssumeRole","NotPrincipal":{"AWS":"*"},"Principal":"*"}`:  "NotPrincipal",
+		`{"Effect":"Allow","Action":"sts:AssumeRole"}`:                                                                          "Principal",
+		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*","Resource":"*"}`:                                           "Resource",
+		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"me"}`:                                                         "me",
+		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"mixpanel-export"}}`:                                    "mixpanel-export",
+		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::1:user/*"}}`:                              "wildcard",
+		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{}}`:                                                           "no principal",
+		`{"Effect":"Allow","Action":"sts:AssumeRole","NotPrincipal":{"AWS":"*"},"Principal":"*"}`:                               "NotPrincipal",
+		`{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*","Condition":{"StringEquals":{"S3:X-Amz-Grant-Read":"x"}}}`: "S3:X-Amz-Grant-Read",
 	} {
 		_, err := policy.ParseTrust([]byte(`{"Version":"2012-10-17","Statement":` + statement + `}`))
 		require.ErrorContains(t, err, reason, statement)
@@ -214,6 +215,26 @@ func TestWrongDocumentsAreRefusedWithTheirReason(t *testing.T) {
 	for _, text := range []string{``, `{}`, `{"Version":"2013-01-01","Statement":[]}`, `{"Statement":{}} x`, `[]`} {
 		_, err := policy.ParseIdentity([]byte(text))
 		require.Error(t, err, text)
+	}
+}
+
+// A condition on a key that no request here has would hold, or not, whatever a request says.
+func TestConditionsOnKeysThatNobodyGivesAreRefused(t *testing.T) {
+	parse := func(key string) error {
+		_, err := policy.ParseIdentity([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Null":{"` + key + `":"true"}}}}`))
+		return err
+	}
+	for _, key := range []string{
+		"s3:x-amz-server-side-encryption", "s3:X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "s3:if-none-match", "s3:x-amz-acl", "s3:prefix", "s3:VersionId",
+		"kms:ViaService", "kms:EncryptionContext:aws:s3:arn", "kms:EncryptionContextKeys", "aws:SourceVpce", "redshift-data:statement-owner-iam-userid",
+	} {
+		require.NoError(t, parse(key))
+	}
+	for _, key := range []string{
+		"s3:ExistingObjectTag/a", "s3:object-lock-mode", "s3:x-amz-server-side-encryption-customer-algorithm", "s3:TlsVersion", "s3:signatureversion", "S3:authType", "s3:",
+		"kms:GrantIsForAWSResource", "KMS:KeySpec", "kms:EncryptionContext:", "kms:EncryptionContext",
+	} {
+		require.ErrorContains(t, parse(key), key)
 	}
 }
 

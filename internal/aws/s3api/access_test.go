@@ -2,7 +2,9 @@ package s3api_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +159,110 @@ func TestWhoMayNotListDoesNotLearnWhatIsAbsent(t *testing.T) {
 	}
 	_, err := h.get(h.client(key("blind")), "x")
 	require.ErrorContains(t, err, "is not authorized to perform: s3:ListBucket on resource: arn:aws:s3:::lake")
+}
+
+// The two statements that guides to S3 give for bucket policies (UsingKMSEncryption, UsingServerSideEncryption), and the one that
+// lets nobody replace an object (conditional-writes-enforce).
+func TestPoliciesDecideByWhatAPutAsksFor(t *testing.T) {
+	statement := func(condition string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
+			`{"Effect":"Deny","Action":"s3:PutObject","Resource":"arn:aws:s3:::lake/*","Condition":` + condition + `}]}`
+	}
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{
+		admin,
+		user("encrypted", statement(`{"Null":{"s3:x-amz-server-side-encryption":"true"}}`)),
+		user("kms", statement(`{"StringNotEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}`)),
+		user("key", statement(`{"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"},"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"alias/lake"}}`)),
+		user("thiskey", statement(`{"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"alias/lake"}}`)),
+		user("once", statement(`{"Null":{"s3:if-none-match":"true"}}`)),
+		user("owned", statement(`{"StringNotEquals":{"s3:x-amz-acl":"bucket-owner-full-control"}}`)),
+	}})
+	ctx := t.Context()
+	require.NoError(t, h.put(h.client(key("admin")), "source", "x"))
+	var n int
+	for _, test := range []struct {
+		name      string
+		algorithm types.ServerSideEncryption
+		key       *string
+		once      *string
+		acl       types.ObjectCannedACL
+		allowed   []string
+	}{
+		{name: "nothing", allowed: []string{"key"}},
+		{name: "SSE-S3", algorithm: types.ServerSideEncryptionAes256, allowed: []string{"encrypted", "key"}},
+		{name: "SSE-KMS", algorithm: types.ServerSideEncryptionAwsKms, allowed: []string{"encrypted", "kms", "key"}},
+		{name: "SSE-KMS by the key", algorithm: types.ServerSideEncryptionAwsKms, key: aws.String("alias/lake"), allowed: []string{"encrypted", "kms", "key", "thiskey"}},
+		{name: "SSE-KMS by another key", algorithm: types.ServerSideEncryptionAwsKms, key: aws.String("alias/aws/s3"), allowed: []string{"encrypted", "kms"}},
+		{name: "a new object", once: aws.String("*"), allowed: []string{"key", "once"}},
+		{name: "an object of the bucket's owner", acl: types.ObjectCannedACLBucketOwnerFullControl, allowed: []string{"key", "owned"}},
+	} {
+		for _, name := range []string{"encrypted", "kms", "key", "thiskey", "once", "owned"} {
+			c := h.client(key(name))
+			n++
+			k := aws.String(fmt.Sprint("k", n))
+			_, put := c.PutObject(ctx, &s3.PutObjectInput{
+				Bucket: aws.String(lake), Key: k, Body: strings.NewReader("x"), ServerSideEncryption: test.algorithm, SSEKMSKeyId: test.key, IfNoneMatch: test.once, ACL: test.acl,
+			})
+			attempts := map[string]error{"put": put}
+			if test.once == nil { // a copy and the beginning of an upload have no such condition
+				_, attempts["copy"] = c.CopyObject(ctx, &s3.CopyObjectInput{
+					Bucket: aws.String(lake), Key: aws.String(*k + "-copy"), CopySource: aws.String("lake/source"), ServerSideEncryption: test.algorithm, SSEKMSKeyId: test.key, ACL: test.acl,
+				})
+				_, attempts["upload"] = c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+					Bucket: aws.String(lake), Key: k, ServerSideEncryption: test.algorithm, SSEKMSKeyId: test.key, ACL: test.acl,
+				})
+			}
+			for attempt, err := range attempts {
+				if slices.Contains(test.allowed, name) {
+					require.NoError(t, err, "%s of %s by %s", attempt, test.name, name)
+					continue
+				}
+				require.Equal(t, "AccessDenied", code(t, err), "%s of %s by %s", attempt, test.name, name)
+				require.ErrorContains(t, err, "s3:PutObject on resource: arn:aws:s3:::lake/"+*k)
+			}
+		}
+	}
+}
+
+// Who goes on with an upload is asked for the right to put its object too, with the encryption that its beginning asked for.
+func TestAnUploadsPartsAreAskedForAsItsBeginning(t *testing.T) {
+	encrypted := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},` +
+		`{"Effect":"Deny","Action":"s3:PutObject","Resource":"*","Condition":{"Null":{"s3:x-amz-server-side-encryption":"true"}}}]}`
+	h := newHouse(t, sts.Account{ID: account, Users: []sts.User{admin, user("encrypted", encrypted), user("reader", allow(`"s3:Get*","s3:List*","s3:AbortMultipartUpload"`, `"*"`))}})
+	ctx := t.Context()
+	require.NoError(t, h.put(h.client(key("admin")), "source", "x"))
+	for algorithm, allowed := range map[types.ServerSideEncryption]bool{"": false, types.ServerSideEncryptionAes256: true} {
+		k := aws.String("k" + string(algorithm))
+		created, err := h.client(key("admin")).CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: aws.String(lake), Key: k, ServerSideEncryption: algorithm})
+		require.NoError(t, err)
+		goOn := func(name string) (errs []error) {
+			c := h.client(key(name))
+			part, err := c.UploadPart(ctx, &s3.UploadPartInput{Bucket: aws.String(lake), Key: k, UploadId: created.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader("x")})
+			_, copied := c.UploadPartCopy(ctx, &s3.UploadPartCopyInput{Bucket: aws.String(lake), Key: k, UploadId: created.UploadId, PartNumber: aws.Int32(2), CopySource: aws.String("lake/source")})
+			etag := aws.String(`"9dd4e461268c8034f5c8564e155c67a6"`)
+			if err == nil {
+				etag = part.ETag
+			}
+			in := &s3.CompleteMultipartUploadInput{Bucket: aws.String(lake), Key: k, UploadId: created.UploadId,
+				MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: etag}}}}
+			_, completed := c.CompleteMultipartUpload(ctx, in)
+			_, again := c.CompleteMultipartUpload(ctx, in)
+			return []error{err, copied, completed, again}
+		}
+		for _, err := range goOn("reader") {
+			require.Equal(t, "AccessDenied", code(t, err))
+		}
+		for _, err := range goOn("encrypted") {
+			if allowed {
+				require.NoError(t, err)
+			} else {
+				require.Equal(t, "AccessDenied", code(t, err))
+			}
+		}
+		for _, err := range goOn("reader") {
+			require.Equal(t, "AccessDenied", code(t, err), "also when it has ended")
+		}
+	}
 }
 
 func TestSSEKMSNeedsRightsOnTheKey(t *testing.T) {

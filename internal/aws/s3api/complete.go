@@ -26,11 +26,21 @@ func (b *backend) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMu
 		return none, "", err
 	}
 	u, err := b.upload(f, in.Key, in.UploadId)
-	if err != nil {
+	var asked encryption
+	var done *attributes
+	if err == nil {
+		asked = u.Asked
+	} else if o, exists, _ := b.exists(ctx, f, *in.Key); exists && o.Upload != "" && o.Upload == *in.UploadId {
 		// A client that lost the answer completes again.
-		if o, exists, _ := b.exists(ctx, f, *in.Key); exists && o.Upload != "" && o.Upload == *in.UploadId {
-			return completed(ctx, in, &o.attributes), "", nil
-		}
+		asked, done = o.Encryption, &o.attributes
+	}
+	if denied := b.mayPut(ctx, f.name, *in.Key, asked); denied != nil {
+		return none, "", denied
+	}
+	if done != nil {
+		return completed(ctx, in, done), "", nil
+	}
+	if err != nil {
 		return none, "", err
 	}
 	c := conditions{in.IfMatch, in.IfNoneMatch}

@@ -10,9 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/gofiber/fiber/v3"
-	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/s3api/controllers"
-	"github.com/versity/versitygw/s3err"
 
 	"github.com/refract-io/refract/internal/aws/awsjson"
 	"github.com/refract-io/refract/internal/aws/sts"
@@ -26,10 +24,11 @@ type Keys interface {
 	UseForS3(ctx context.Context, action, key, object string) (string, error)
 }
 
-// exchange is what versitygw's front passes on to nobody: what a request asks of encryption, what the answer says of it, and how a listing writes
-// names.
+// exchange is what versitygw's front passes on to nobody: what a request asks of encryption, what the answer says of it, how a listing writes
+// names, and what policies may look at.
 type exchange struct {
 	asked, answer encryption
+	keys          map[string][]string
 	encoding      types.EncodingType
 }
 
@@ -44,7 +43,7 @@ const (
 
 // prepare refuses what the front would ignore, and keeps what it doesn't pass on.
 var prepare = controllers.WrapMiddleware(func(c fiber.Ctx) error {
-	x := &exchange{asked: encryption{
+	x := &exchange{keys: requestKeys(c), asked: encryption{
 		Algorithm: types.ServerSideEncryption(c.Get(headerEncryption)), Key: c.Get(headerKey), BucketKey: c.Get(headerBucketKey) == "true",
 	}, encoding: types.EncodingType(c.Query("encoding-type"))}
 	switch {
@@ -155,17 +154,4 @@ func (b *backend) use(ctx context.Context, action string, e encryption, bucketNa
 		return "", refuse(http.StatusForbidden, "AccessDenied", refused.Message)
 	}
 	return "", refuse(http.StatusBadRequest, "KMS."+refused.Code, refused.Message)
-}
-
-// caller returns whose request it is.
-func (b *backend) caller(ctx context.Context) (*sts.Caller, error) {
-	account, ok := ctx.Value("account").(auth.Account)
-	if !ok {
-		return nil, internal(b.log, errors.New("a request has no caller"))
-	}
-	caller, err := b.config.Authority.Caller(account.Access)
-	if err != nil {
-		return nil, s3err.GetInvalidAccessKeyIdErr(account.Access)
-	}
-	return caller, nil
 }

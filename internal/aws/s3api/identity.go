@@ -15,7 +15,6 @@ import (
 
 	"github.com/refract-io/refract/internal/aws/policy"
 	"github.com/refract-io/refract/internal/aws/sigv4"
-	"github.com/refract-io/refract/internal/aws/sts"
 )
 
 // identities gives versitygw's front the callers of an authority. Its accounts are access keys, of users and of sessions; none is an
@@ -75,24 +74,26 @@ func (i *identities) EvaluatePolicy(accessKeyID, _ string, actions []auth.Action
 	if err != nil {
 		return auth.PolicyEvaluation{}, auth.ErrNoSuchUser
 	}
-	ctx := sts.WithCaller(context.Background(), caller)
 	keys := i.conditionKeys(actions, condition)
 	out := auth.PolicyEvaluation{PrincipalArn: caller.ARN}
 	return out, fill(&out.Decisions, len(resources), len(actions), func(resource, action int) (int, error) {
-		if actions[action] == auth.PutObjectAction && !strings.Contains(resources[resource], "/") {
+		if actions[action] == auth.PutObjectAction {
+			if strings.Contains(resources[resource], "/") {
+				return allow, nil // the backend decides by what the request asks for (mayPut)
+			}
 			return deny, nil // whoever puts an object is asked for its key
 		}
-		err := i.config.Authority.AuthorizeWith(ctx, string(actions[action]), []string{resources[resource]}, keys)
+		err := i.config.authorize(caller, string(actions[action]), resources[resource], keys)
 		denied, refused := errors.AsType[*policy.DeniedError](err)
 		switch {
-		case err != nil && !refused:
+		case err == nil:
+			return allow, nil
+		case !refused:
 			return deny, err
-		case refused && denied.Explicit:
+		case denied.Explicit:
 			return deny, nil
-		case refused || caller.Account != i.config.Account:
-			return noMatch, nil
 		}
-		return allow, nil
+		return noMatch, nil
 	})
 }
 

@@ -34,17 +34,19 @@ type upload struct {
 	Key        string     `json:"key"`
 	Initiated  time.Time  `json:"initiated"`
 	Attributes attributes `json:"attributes"`
-	id, path   string
+	// Asked is what the request that began the upload asked for, which the policies of whoever goes on with it look at.
+	Asked    encryption `json:"asked,omitzero"`
+	id, path string
 }
 
 // CreateMultipartUpload begins an upload.
 func (b *backend) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
 	var none s3response.InitiateMultipartUploadResult
-	f, err := b.writable(in.Bucket, in.Key, in.Tagging)
+	f, err := b.writable(ctx, in.Bucket, in.Key, in.Tagging)
 	if err != nil {
 		return none, err
 	}
-	u := upload{Key: *in.Key, Initiated: time.Now().UTC(), Attributes: attributes{
+	u := upload{Key: *in.Key, Initiated: time.Now().UTC(), Asked: exchangeOf(ctx).asked, Attributes: attributes{
 		ContentType: text(in.ContentType), Encoding: text(in.ContentEncoding), Disposition: text(in.ContentDisposition), Language: text(in.ContentLanguage),
 		Cache: text(in.CacheControl), Expires: text(in.Expires), Metadata: in.Metadata,
 		Checksum: checksum{Algorithm: in.ChecksumAlgorithm, Type: in.ChecksumType},
@@ -74,6 +76,19 @@ func (b *backend) upload(f *folder, key, id *string) (*upload, error) {
 		return nil, internal(b.log, err)
 	}
 	return u, nil
+}
+
+// writableUpload is upload for a caller who must have the right to put the object.
+func (b *backend) writableUpload(ctx context.Context, f *folder, key, id *string) (*upload, error) {
+	u, err := b.upload(f, key, id)
+	var asked encryption
+	if err == nil {
+		asked = u.Asked
+	}
+	if denied := b.mayPut(ctx, f.name, *key, asked); denied != nil {
+		return nil, denied
+	}
+	return u, err
 }
 
 // AbortMultipartUpload ends an upload without an object.

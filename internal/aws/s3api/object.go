@@ -5,20 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/versity/versitygw/auth"
 	vgw "github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
 
-	"github.com/refract-io/refract/internal/aws/policy"
-	"github.com/refract-io/refract/internal/aws/sts"
 	"github.com/refract-io/refract/internal/platform/bucket"
 )
 
@@ -53,25 +48,6 @@ func (b *backend) lookUp(ctx context.Context, bucketName, key, version *string, 
 		return nil, stored{}, internal(b.log, err)
 	}
 	return file, o, nil
-}
-
-// absent returns the answer for a key that has no object: NoSuchKey to those who may list it, and to others a refusal, so that they can't
-// find out what there is.
-func (b *backend) absent(ctx context.Context, f *folder, key string) error {
-	caller, err := b.caller(ctx)
-	if err != nil {
-		return err
-	}
-	err = b.config.Authority.AuthorizeWith(sts.WithCaller(ctx, caller), string(auth.ListBucketAction), []string{"arn:aws:s3:::" + f.name}, map[string][]string{
-		"s3:prefix": {key}, "aws:securetransport": {strconv.FormatBool(b.config.Secure)},
-	})
-	if denied, refused := errors.AsType[*policy.DeniedError](err); refused {
-		return refuse(http.StatusForbidden, "AccessDenied", denied.Error())
-	}
-	if err != nil {
-		return internal(b.log, err)
-	}
-	return s3err.GetAPIError(s3err.ErrNoSuchKey)
 }
 
 // section is the part of an object that a request reads.

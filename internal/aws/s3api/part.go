@@ -37,7 +37,7 @@ func (b *backend) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.U
 	if err != nil {
 		return nil, err
 	}
-	u, err := b.upload(f, in.Key, in.UploadId)
+	u, err := b.writableUpload(ctx, f, in.Key, in.UploadId)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (b *backend) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput
 	if err != nil {
 		return none, err
 	}
-	u, err := b.upload(f, in.Key, in.UploadId)
+	u, err := b.writableUpload(ctx, f, in.Key, in.UploadId)
 	if err != nil {
 		return none, err
 	}

@@ -92,7 +92,10 @@ func (b *backend) check(ctx context.Context, f *folder, key string, c conditions
 }
 
 // writable returns the bucket that a write of a whole object goes to, after the refusals that all such writes share.
-func (b *backend) writable(name, key, tagging *string) (*folder, error) {
+func (b *backend) writable(ctx context.Context, name, key, tagging *string) (*folder, error) {
+	if err := b.mayPut(ctx, *name, *key, exchangeOf(ctx).asked); err != nil {
+		return nil, err
+	}
 	f, err := b.find(name)
 	if err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func (b *backend) writable(name, key, tagging *string) (*folder, error) {
 // PutObject writes an object, whole or not at all, durable when it is answered.
 func (b *backend) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	var none s3response.PutObjectOutput
-	f, err := b.writable(in.Bucket, in.Key, in.Tagging)
+	f, err := b.writable(ctx, in.Bucket, in.Key, in.Tagging)
 	if err != nil {
 		return none, err
 	}
@@ -152,7 +155,7 @@ func (b *backend) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 // CopyObject writes an object that has another one's content, and its attributes or new ones.
 func (b *backend) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (s3response.CopyObjectOutput, error) {
 	var none s3response.CopyObjectOutput
-	f, err := b.writable(in.Bucket, in.Key, in.Tagging)
+	f, err := b.writable(ctx, in.Bucket, in.Key, in.Tagging)
 	if err != nil {
 		return none, err
 	}
