@@ -27,7 +27,9 @@ const Limit = 3 * time.Minute
 type Service struct {
 	tb testing.TB
 	// Dir is the data folder.
-	Dir  string
+	Dir string
+	// Env are variables, as NAME=value, that the process gets beside the test's own.
+	Env  []string
 	args []string
 	logs string
 
@@ -100,7 +102,7 @@ func (s *Service) Launch() {
 	}
 	defer log.Close()
 	cmd := exec.Command(Binary(s.tb), args...)
-	cmd.Env = environment()
+	cmd.Env = append(environment(), s.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	tie(cmd)
 	if err := cmd.Start(); err != nil {

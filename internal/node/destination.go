@@ -86,6 +86,7 @@ func (x *destinations) Bucket(ctx context.Context, d *pipeline.Definition) (buck
 	if err != nil {
 		return nil, err
 	}
+	role.Elsewhere = d.S3.Endpoint != ""
 	x.mu.Lock()
 	known := x.open[d.ID]
 	x.mu.Unlock()

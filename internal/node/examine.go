@@ -41,8 +41,12 @@ func (x *examiner) Settings(ctx context.Context, p *project.Project, name string
 // describe puts the definition's settings in, and the configuration's where it has none.
 func (x *examiner) describe(s *grant.Settings, d *pipeline.Definition) {
 	s.Pipeline, s.Schematized = d.Name, d.Type == pipeline.TypeAWS
+	region := x.region(d.S3.Region)
+	if region == "" && d.S3.Endpoint != "" {
+		region = assume.DefaultRegion
+	}
 	s.S3 = grant.S3{
-		Bucket: d.S3.Bucket, Prefix: d.S3.Prefix, Region: x.region(d.S3.Region), Role: d.S3.Role, Encryption: string(d.S3.Encryption), KMSKey: d.S3.KMSKey,
+		Bucket: d.S3.Bucket, Prefix: d.S3.Prefix, Region: region, Role: d.S3.Role, Encryption: string(d.S3.Encryption), KMSKey: d.S3.KMSKey,
 		Endpoint: d.S3.Endpoint, PathStyle: d.S3.PathStyle || x.config.PathStyle == "true",
 	}
 	// Of a pipeline that names neither a region nor a role for Glue the catalog is this installation's own (destinations.Catalog), which no

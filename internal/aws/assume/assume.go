@@ -27,6 +27,8 @@ type Role struct {
 	ExternalID string
 	// Region is the one the client works in, whose STS is asked. Empty is the process's own (AWS_REGION and the like).
 	Region string
+	// Elsewhere says that the client's service is not AWS's: where nobody names a region it gets DefaultRegion.
+	Elsewhere bool
 	// Session is the session's name, as CloudTrail shows it and SessionName makes it.
 	Session string
 }
@@ -82,7 +84,7 @@ func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
 	if role.Region != "" {
 		cfg.Region = role.Region
 	}
-	if cfg.Region == "" && cfg.BaseEndpoint != nil {
+	if cfg.Region == "" && (cfg.BaseEndpoint != nil || role.Elsewhere) {
 		cfg.Region = DefaultRegion
 	}
 	switch {
@@ -93,7 +95,7 @@ func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
 	case role.ExternalID == "":
 		return aws.Config{}, fault.New(fault.Bug, op, role.ARN, errNoExternalID, "")
 	}
-	role.Region = cfg.Region
+	role.Region, role.Elsewhere = cfg.Region, false
 	session := r.sessions[role]
 	if session == nil {
 		session = newSession(sts.NewFromConfig(cfg), role)

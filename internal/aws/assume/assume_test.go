@@ -146,6 +146,18 @@ func TestNoRoleWithoutExternalIDAndNoClientWithoutRegion(t *testing.T) {
 	require.ErrorContains(t, err, "destination.region")
 }
 
+func TestAServiceThatIsNotAWSsNeedsNoRegion(t *testing.T) {
+	for own, want := range map[string]string{"": assume.DefaultRegion, "eu-west-1": "eu-west-1"} {
+		roles := assume.New(assume.Options{Load: func(context.Context) (aws.Config, error) { return aws.Config{Region: own}, nil }})
+		cfg, err := roles.Config(t.Context(), assume.Role{Elsewhere: true})
+		require.NoError(t, err)
+		require.Equal(t, want, cfg.Region)
+		cfg, err = roles.Config(t.Context(), assume.Role{Region: "us-west-2", Elsewhere: true})
+		require.NoError(t, err)
+		require.Equal(t, "us-west-2", cfg.Region)
+	}
+}
+
 func TestMissingCredentialsAreASetupError(t *testing.T) {
 	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, errors.New("no credentials in any place")
