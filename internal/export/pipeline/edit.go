@@ -15,6 +15,8 @@ type Change struct {
 	Events, ExcludeEvents, Properties, ExcludeProperties *[]string
 	Where                                                *string
 	GlueDatabase, GlueRole, GlueTablePrefix              *string
+	// Settle, if it is set, gets the spec that the change makes: it completes it, or refuses it with an error, which Edit returns.
+	Settle func(*Spec) error
 }
 
 // apply changes the spec. A companion follows its leader in what concerns the catalog.
@@ -72,6 +74,11 @@ func (s *Store) edit(ctx context.Context, tx *meta.Tx, p *Pipeline, c *Change, g
 		return fmt.Errorf("encoding the definition of pipeline %s: %w", p.Name, err)
 	}
 	c.apply(&p.Spec)
+	if c.Settle != nil {
+		if err := c.Settle(&p.Spec); err != nil {
+			return err
+		}
+	}
 	if err := p.complete(); err != nil {
 		return err
 	}

@@ -77,6 +77,8 @@ type call struct {
 	// ours says that Mixpanel has no such call.
 	ours       bool
 	parameters []*Parameter
+	// first, if set, looks at the form before its parameters are compared with those that the call has.
+	first func(form) error
 	// doc says what it does, for the documentation; answers shows an answer.
 	doc, answers string
 	serve        func(*server, context.Context, *request) (any, error)
@@ -133,6 +135,11 @@ func (s *server) do(w http.ResponseWriter, r *http.Request, c *call) (any, error
 	p, err := s.authorize(r.Context(), r.Header.Get("Authorization"), f.one("project_id"))
 	if err != nil {
 		return nil, err
+	}
+	if c.first != nil {
+		if err := c.first(f); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.allow(c.name, c.parameters); err != nil {
 		return nil, err

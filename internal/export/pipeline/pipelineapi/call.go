@@ -12,14 +12,14 @@ func calls() []*call {
 	named := []*Parameter{projectID, pipelineName}
 	return []*call{
 		{
-			name: "create", changes: true, parameters: createParameters(), serve: (*server).create,
+			name: "create", changes: true, parameters: createParameters(), first: supported, serve: (*server).create,
 			doc:     "Makes a pipeline, due at once: it first exports what has arrived before, then what arrives.",
 			answers: `{"pipeline_names":["events-daily-aws-monoschema"]}`,
 		},
 		{
 			name: "edit", changes: true, parameters: editParameters(), serve: (*server).edit,
 			doc: "Changes what a pipeline selects from its next run on, also where a sync rewrites older days. A parameter that is left out " +
-				"stays as it is; one that is empty goes back to its default.",
+				"stays as it is; one that is empty goes back to its default. What `create` would refuse, `edit` refuses too.",
 			answers: `{"status":"ok"}`,
 		},
 		{

@@ -2,7 +2,6 @@ package pipelineapi
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -57,7 +56,22 @@ func (s *server) readSpec(f form, project int64) (pipeline.Spec, error) {
 	if spec.Trial {
 		forceTrial(&spec)
 	}
-	return spec, s.settleDestination(&spec, f)
+	if err := checkWarehouse(&spec, f); err != nil {
+		return spec, err
+	}
+	if f.one("use_glue") == "" && spec.Type != pipeline.TypeRaw && s.embedded(&spec) {
+		spec.Glue.Use = true
+	}
+	return spec, s.settleDestination(&spec)
+}
+
+// supported refuses other destinations of Mixpanel's before their parameters are called unknown.
+func supported(f form) error {
+	if slices.Contains(others, f.one("type")) {
+		_, err := readType(f)
+		return err
+	}
+	return nil
 }
 
 func readType(f form) (pipeline.Type, error) {
@@ -144,71 +158,6 @@ func peopleOf(events pipeline.Spec) pipeline.Spec {
 		people.Name += "-people"
 	}
 	return people
-}
-
-// settleDestination completes a destination that is the installation's own, and checks that any other is complete.
-func (s *server) settleDestination(spec *pipeline.Spec, f form) error {
-	if err := checkWarehouse(spec, f); err != nil {
-		return err
-	}
-	d := &spec.S3
-	if d.Region == "" && d.Role == "" && d.Endpoint == "" && (d.Bucket == "" || d.Bucket == s.Lake) {
-		d.Bucket = s.Lake
-		if err := refuseForLake(f); err != nil {
-			return err
-		}
-		return s.settleCatalog(spec, f, true)
-	}
-	// Where the way is known without them, region and role may be left out.
-	known := d.Endpoint != "" || s.Preset
-	for _, name := range []string{"s3_bucket", "s3_region", "s3_role"} {
-		if Named(name).Types[spec.Type].Needed != "" && f.one(name) == "" && (name == "s3_bucket" || !known) {
-			return bad(name, "is missing: give s3_bucket, s3_region and s3_role, or none of them for the installation's own lake")
-		}
-	}
-	return s.settleCatalog(spec, f, known)
-}
-
-// refuseForLake refuses what the lake does not have. A parameter without effect would be taken for one that has it.
-func refuseForLake(f form) error {
-	for _, name := range []string{"s3_encryption", "s3_kms_key_id", "s3_path_style", "glue_role", "glue_region", "glue_catalog_id", "redshift_workgroup", "redshift_cluster"} {
-		if v := f.one(name); v != "" && v != "none" && v != "false" {
-			return bad(name, "has no effect on the installation's own lake: name another destination with s3_bucket, s3_region and s3_role, or leave it out")
-		}
-	}
-	return nil
-}
-
-// settleCatalog gives a pipeline the embedded catalog if nothing says where another one is, and checks that one of AWS is named whole.
-// known says that its role may be left out.
-func (s *server) settleCatalog(spec *pipeline.Spec, f form, known bool) error {
-	c := &spec.Glue
-	if spec.Type == pipeline.TypeRaw {
-		return nil
-	}
-	if spec.S3.Region == "" && c.Region == "" && c.Role == "" {
-		if spec.Redshift.Named() {
-			return bad("glue_region", "is missing: Redshift finds tables in the AWS Glue Data Catalog only, not in the embedded one")
-		}
-		if f.one("use_glue") == "" {
-			c.Use = true
-		}
-		if c.Use && c.Database == "" {
-			c.Database = fmt.Sprintf("mp_%d", spec.Project)
-		}
-		return nil
-	}
-	switch {
-	case !c.Use:
-		return nil
-	case c.Database == "":
-		return bad("glue_database", "is missing: name a database of the AWS Glue Data Catalog")
-	case c.Role == "" && spec.Type == pipeline.TypeAWS && !known:
-		return bad("glue_role", "is missing: the ARN of the role to assume for AWS Glue")
-	case spec.Redshift.Named() && spec.Redshift.Role == "":
-		return bad("redshift_role", "is missing: the ARN of the role to assume for Redshift")
-	}
-	return nil
 }
 
 // checkWarehouse refuses parameters of a warehouse without one, and ways to connect that exclude each other.

@@ -302,3 +302,31 @@ func TestPipelinesAreDueOnlyOnceWhatHasArrivedCanBeExported(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 }
+
+// TestOtherDestinationsAreNotSupported sends what Mixpanel's reference requires for each of them (Mixpanel, pipelines API, create).
+func TestOtherDestinationsAreNotSupported(t *testing.T) {
+	schematized := func(list ...string) url.Values {
+		return pairs(append(list, "sync", "true", "schema_type", "monoschema")...)
+	}
+	requests := map[string]url.Values{
+		"gcs-raw":    pairs("gcs_bucket", "b", "gcs_region", "US"),
+		"gcs-schema": schematized("gcs_bucket", "b", "gcs_region", "US", "gcs_prefix", "p"),
+		"azure-raw": pairs("storage_account", "a", "container_name", "c", "client_id", "i", "client_secret", "s", "tenant_id", "t",
+			"prefix", "p"),
+		"azure-blob": schematized("storage_account", "a", "container_name", "c", "client_id", "i", "client_secret", "s", "tenant_id", "t"),
+		"bigquery":   schematized("bq_region", "US", "gcp_project", "g", "bq_dataset_name", "d"),
+		"snowflake": schematized("snowflake_account_name", "a", "snowflake_warehouse", "w", "snowflake_storage_integration", "i",
+			"snowflake_user", "u", "snowflake_password", "p", "snowflake_role", "r", "snowflake_database", "d", "snowflake_schema", "s", "snowflake_prefix", "x"),
+		"databricks": schematized("databricks_server_hostname", "h"),
+	}
+	require.Len(t, requests, len(others))
+	for kind, form := range requests {
+		t.Run(kind, func(t *testing.T) {
+			h := open(t)
+			status, text, parameter := h.refused("create", with(form, "type", kind, "from_date", "2026-01-01"))
+			require.Equal(t, http.StatusBadRequest, status)
+			require.Equal(t, "type", parameter, text)
+			require.Equal(t, `type: "`+kind+`" is not supported, Refract exports to S3, Glue and Redshift: use json, aws or s3-raw`, text)
+		})
+	}
+}

@@ -58,7 +58,8 @@ laptop without AWS. For any other destination Mixpanel's rules hold: bucket, reg
 database and its role; pipelines of the type ` + "`json`" + ` may leave roles out and then use the credentials of the service's surroundings.
 
 Where the way to a bucket is known otherwise, by ` + "`s3_endpoint`" + ` or by the settings ` + "`destination.region` and `destination.endpoint_url`" + `, region and
-role may be left out for all types; without a region for bucket or catalog the tables go to the embedded catalog.
+role may be left out for all types; without a region for bucket or catalog the tables go to the embedded catalog. Requests to a service at ` + "`s3_endpoint`" + `
+are then signed for the region of the service's surroundings, or for us-east-1.
 
 ## Trials
 

@@ -17,6 +17,7 @@ func (s *server) edit(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	change.Settle = s.settleDestination
 	if err := s.Store.Edit(ctx, p.ID, change); err != nil {
 		return nil, err
 	}
