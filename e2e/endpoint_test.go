@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -80,6 +81,15 @@ func TestTheLakeByAWSCLI(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, plain, read)
 
+	// A presigned URL needs no credentials.
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.must("s3", "presign", "s3://lake/"+key), nil)
+	require.NoError(t, err)
+	shared, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	read, err = io.ReadAll(shared.Body)
+	require.NoError(t, errors.Join(err, shared.Body.Close()))
+	require.Equal(t, plain, read)
+
 	// 20 MB travel in parts.
 	big := make([]byte, 20_000_000)
 	_, err = rand.Read(big)
@@ -128,7 +138,7 @@ func TestRolesByAWSCLI(t *testing.T) {
 	as := func(name, text string) *awsCLI {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.WriteFile(path, []byte("[default]\n"+text), 0o600))
-		return &awsCLI{t, c.address, path}
+		return &awsCLI{t, c.address, path, c.config}
 	}
 	vendor := as("vendor", "aws_access_key_id = AKIAMIXPANELEXPORT00\naws_secret_access_key = export-secret\n")
 	assume := func(role, externalID string) []string {

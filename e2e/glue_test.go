@@ -17,7 +17,7 @@ import (
 // awsCLI is Amazon's command line over an endpoint.
 type awsCLI struct {
 	*testing.T
-	address, credentials string
+	address, credentials, config string
 }
 
 // newAWSCLI returns the command line with the service's own credentials.
@@ -25,13 +25,15 @@ func newAWSCLI(t *testing.T, s *harness.Service, address string) *awsCLI {
 	if _, err := exec.LookPath("aws"); err != nil {
 		t.Skip("awscli is not installed: make deps installs it")
 	}
-	return &awsCLI{t, address, filepath.Join(s.Dir, "aws-credentials")}
+	config := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(config, []byte("[default]\ns3 =\n    signature_version = s3v4\n"), 0o600)) // as docs/operations.md says
+	return &awsCLI{t, address, filepath.Join(s.Dir, "aws-credentials"), config}
 }
 
 // run returns what a command prints, and what it says on standard error if it fails.
 func (c *awsCLI) run(args ...string) (out []byte, failure string, err error) {
 	cmd := exec.CommandContext(c.Context(), "aws", append([]string{"--endpoint-url", "http://" + c.address, "--region", "us-east-1", "--output", "json"}, args...)...)
-	cmd.Env = append(os.Environ(), "AWS_SHARED_CREDENTIALS_FILE="+c.credentials, "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=")
+	cmd.Env = append(os.Environ(), "AWS_SHARED_CREDENTIALS_FILE="+c.credentials, "AWS_CONFIG_FILE="+c.config, "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err = cmd.Output()
