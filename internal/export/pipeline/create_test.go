@@ -132,7 +132,7 @@ func TestPipelinesOfBeforeTheKindsAreMigrated(t *testing.T) {
 			'paused', 9, 11, 8000, 1, 0, 2, 'late', '', 0)`,
 		`INSERT INTO pipeline_run VALUES ('p1', 3, 1, 'failed', 5, 9, 2, 1, 2, 3, 10, 20, 1, 1, 0, 0, 0, 'setup', 'o', 'j', 'm', 'h')`,
 		`INSERT INTO pipeline_day VALUES ('p1', 20001, 10, 20, 1)`,
-		`DELETE FROM migration WHERE name IN ('0008_kinds.sql', '0011_attach.sql')`,
+		`DELETE FROM migration WHERE name IN ('0008_kinds.sql', '0011_attach.sql', '0012_backfill.sql')`,
 	} {
 		_, err := db.Exec(ctx, statement)
 		require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestPipelinesOfBeforeTheKindsAreMigrated(t *testing.T) {
 			},
 			ID: "p1", State: Paused, Created: time.UnixMilli(7000).UTC(), Revision: 1,
 		},
-		Progress:    Progress{Published: 9, Target: 11, Next: time.UnixMilli(8000).UTC(), Attached: true, AttachError: "late"},
+		Progress:    Progress{Published: 9, Target: 11, Backfill: 11, Next: time.UnixMilli(8000).UTC(), Attached: true, AttachError: "late"},
 		attachTries: 2, cataloged: 1,
 	}, p)
 	runs, err := s.Runs(ctx, "p1", 10)

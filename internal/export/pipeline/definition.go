@@ -213,6 +213,8 @@ type Progress struct {
 	// Target is the log position that the present cycle of runs goes up to, Cycle the time at which it was the last one sealed.
 	Target eventlog.Position
 	Cycle  time.Time
+	// Backfill is the target of the first cycle as it began, 0 before that: what had arrived before the pipeline was made.
+	Backfill eventlog.Position
 	// Marked is the time up to which the folders of a raw pipeline have their markers.
 	Marked time.Time
 	// Next is when the pipeline is looked at again.

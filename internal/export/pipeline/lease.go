@@ -123,6 +123,9 @@ func (s *Store) release(ctx context.Context, q meta.Querier, p *Pipeline, owner,
 // nextColumn sets the next turn unless someone has asked for another one since the pipeline was read.
 const nextColumn = `, next_ms = CASE WHEN next_ms = ? THEN ? ELSE next_ms END`
 
+// backfillColumn keeps the target of the first cycle.
+const backfillColumn = `, backfill = CASE WHEN backfill = 0 THEN ? ELSE backfill END`
+
 // begin leases the pipeline and begins an attempt at run, which is stored first when it is new. The cycle goes up to target since the time
 // given.
 func (s *Store) begin(ctx context.Context, p *Pipeline, run *Run, target eventlog.Position, cycle time.Time, owner string, until time.Time) error {
@@ -154,7 +157,7 @@ func (s *Store) begin(ctx context.Context, p *Pipeline, run *Run, target eventlo
 		}
 		run.Attempts++
 		run.Started, run.State = now, Running
-		if _, err := tx.Exec(ctx, `UPDATE pipeline SET target = ?, cycle_ms = ? WHERE id = ?`, int64(target), toMillis(cycle), p.ID); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE pipeline SET target = ?, cycle_ms = ?`+backfillColumn+` WHERE id = ?`, int64(target), toMillis(cycle), int64(target), p.ID); err != nil {
 			return metaFault("storing the target of pipeline "+p.Name, err)
 		}
 		_, err = tx.Exec(ctx, `UPDATE pipeline_run SET state = ?, attempts = ?, started_ms = ? WHERE pipeline_id = ? AND number = ?`,
@@ -281,9 +284,9 @@ func (s *Store) endIn(ctx context.Context, tx *meta.Tx, p *Pipeline, run *Run, s
 
 // skip moves an idle pipeline on: up to the position there is nothing for it, since the time of the cycle.
 func (s *Store) skip(ctx context.Context, p *Pipeline, upTo eventlog.Position, cycle, marked, next time.Time) error {
-	_, err := s.db.Exec(ctx, `UPDATE pipeline SET published = ?, target = ?, cycle_ms = ?, marked_ms = ?`+nextColumn+` WHERE id = ? AND published = ? AND lease_until_ms < ?
+	_, err := s.db.Exec(ctx, `UPDATE pipeline SET published = ?, target = ?, cycle_ms = ?, marked_ms = ?`+backfillColumn+nextColumn+` WHERE id = ? AND published = ? AND lease_until_ms < ?
 		AND NOT EXISTS (SELECT 1 FROM pipeline_run r WHERE r.is_open = 1 AND r.pipeline_id = pipeline.id)`,
-		int64(upTo), int64(upTo), toMillis(cycle), toMillis(marked), p.Next.UnixMilli(), next.UnixMilli(), p.ID, int64(p.Published), s.now().UnixMilli())
+		int64(upTo), int64(upTo), toMillis(cycle), toMillis(marked), int64(upTo), p.Next.UnixMilli(), next.UnixMilli(), p.ID, int64(p.Published), s.now().UnixMilli())
 	if err != nil {
 		return metaFault("moving pipeline "+p.Name+" on", err)
 	}

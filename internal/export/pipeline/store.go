@@ -88,7 +88,7 @@ func (s *Store) List(ctx context.Context, projectID int64) ([]*Pipeline, error) 
 	return queryPipelines(ctx, s.db, `WHERE project_id = ? ORDER BY created_ms, name`, projectID)
 }
 
-const pipelineColumns = `SELECT id, definition, state, created_ms, leader_id, revision, cataloged, warning, published, target, cycle_ms, marked_ms, next_ms, attached, attach_ms,
+const pipelineColumns = `SELECT id, definition, state, created_ms, leader_id, revision, cataloged, warning, published, target, backfill, cycle_ms, marked_ms, next_ms, attached, attach_ms,
 	attach_tries, attach_error, attachment FROM pipeline `
 
 func onePipeline(ctx context.Context, q meta.Querier, where string, args ...any) (*Pipeline, error) {
@@ -112,8 +112,8 @@ func queryPipelines(ctx context.Context, q meta.Querier, where string, args ...a
 	for rows.Next() {
 		var p Pipeline
 		var definition, attachment string
-		var created, published, target, cycle, marked, next, attached int64
-		err := rows.Scan(&p.ID, &definition, &p.State, &created, &p.Leader, &p.Revision, &p.cataloged, &p.Warning, &published, &target, &cycle, &marked,
+		var created, published, target, backfill, cycle, marked, next, attached int64
+		err := rows.Scan(&p.ID, &definition, &p.State, &created, &p.Leader, &p.Revision, &p.cataloged, &p.Warning, &published, &target, &backfill, &cycle, &marked,
 			&next, &attached, &p.attachMS, &p.attachTries, &p.AttachError, &attachment)
 		if err != nil {
 			return nil, metaFault("reading a pipeline", err)
@@ -126,7 +126,7 @@ func queryPipelines(ctx context.Context, q meta.Querier, where string, args ...a
 		}
 		p.Attached = attached != 0
 		p.Created, p.Next, p.Cycle, p.Marked = fromMillis(created), fromMillis(next), fromMillis(cycle), fromMillis(marked)
-		p.Published, p.Target = eventlog.Position(published), eventlog.Position(target)
+		p.Published, p.Target, p.Backfill = eventlog.Position(published), eventlog.Position(target), eventlog.Position(backfill)
 		all = append(all, &p)
 	}
 	if err := rows.Err(); err != nil {

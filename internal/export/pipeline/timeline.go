@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,8 +18,11 @@ type DaySync struct {
 	State RunState
 }
 
+// maxOpenDays bounds the days of a run under way that a timeline tells, the newest ones. Events may be of any age.
+const maxOpenDays = 10_000
+
 // Timeline returns the days that were or are being exported, ascending. Those of people and identity mappings are the days on which a
-// run ended, in UTC.
+// run ended, in the project's time zone.
 func (s *Store) Timeline(ctx context.Context, id string) ([]DaySync, error) {
 	p, err := s.Get(ctx, id)
 	if err != nil {
@@ -32,11 +36,7 @@ func (s *Store) Timeline(ctx context.Context, id string) ([]DaySync, error) {
 		return days[d]
 	}
 	if p.Source.Snapshot() {
-		err = s.eachSync(ctx, `SELECT 0, finished_ms FROM pipeline_run WHERE pipeline_id = ? AND state = 'succeeded' ORDER BY number DESC`, id,
-			func(_ event.Day, t time.Time) {
-				d := at(event.DayOfTime(t))
-				d.Times = append(d.Times, t)
-			})
+		err = s.eachSnapshot(ctx, p, func(d event.Day, t time.Time) { at(d).Times = append(at(d).Times, t) })
 	} else {
 		err = s.eachSync(ctx, `SELECT day, synced_ms FROM pipeline_sync WHERE pipeline_id = ? ORDER BY number DESC`, id, func(d event.Day, t time.Time) {
 			at(d).Times = append(at(d).Times, t)
@@ -49,14 +49,10 @@ func (s *Store) Timeline(ctx context.Context, id string) ([]DaySync, error) {
 	if err != nil {
 		return nil, err
 	}
-	for d := range days {
-		if run != nil && run.FirstDay <= d && d <= run.LastDay {
-			days[d].State = run.State
-		}
-	}
-	// A long range that has not begun is told by its ends.
 	if run != nil && run.FirstDay != 0 {
-		at(run.FirstDay).State, at(run.LastDay).State = run.State, run.State
+		for d := max(run.FirstDay, run.LastDay-maxOpenDays+1); d <= run.LastDay; d++ {
+			at(d).State = run.State
+		}
 	}
 	all := make([]DaySync, 0, len(days))
 	for _, d := range days {
@@ -64,6 +60,17 @@ func (s *Store) Timeline(ctx context.Context, id string) ([]DaySync, error) {
 	}
 	slices.SortFunc(all, func(a, b DaySync) int { return int(a.Day) - int(b.Day) })
 	return all, nil
+}
+
+// eachSnapshot calls fn with the days on which runs of people or identity mappings ended.
+func (s *Store) eachSnapshot(ctx context.Context, p *Pipeline, fn func(event.Day, time.Time)) error {
+	owner, err := s.projects.ByID(ctx, p.Project)
+	if err != nil {
+		return fmt.Errorf("reading the time zone of pipeline %s: %w", p.Name, err)
+	}
+	zone := newCalendar(owner.Zone)
+	return s.eachSync(ctx, `SELECT 0, finished_ms FROM pipeline_run WHERE pipeline_id = ? AND state = 'succeeded' ORDER BY number DESC`, p.ID,
+		func(_ event.Day, t time.Time) { fn(zone.day(t.UnixMilli()), t) })
 }
 
 func (s *Store) eachSync(ctx context.Context, query, id string, fn func(event.Day, time.Time)) error {

@@ -402,3 +402,28 @@ func TestManyDaysAreWrittenOneAfterTheOther(t *testing.T) {
 	require.Equal(t, 100, h.lastRun(p).Totals.Days)
 	require.Equal(t, h.wanted(0, 0), h.table("mixpanel", "mp_master_event"))
 }
+
+func TestTheBackfillIsWhatHadArrivedWhenThePipelineWasFirstLookedAt(t *testing.T) {
+	for _, failing := range []bool{false, true} {
+		h := open(t)
+		p := h.create(Spec{})
+		h.reader.append(h.project, clicks(0)...)
+		h.reader.seal()
+		first := h.reader.sealed
+		if failing { // and more arrives before it is exported
+			h.faults.plan(1, denied)
+			h.once()
+			h.reader.append(h.project, clicks(0)...)
+			h.reader.seal()
+		}
+		h.drain()
+		require.Equal(t, first, h.get(p).Backfill)
+		h.reader.append(h.project, clicks(0)...)
+		h.reader.seal()
+		h.faults.plan(1, denied)
+		h.turns(1)
+		now := h.get(p)
+		require.Less(t, now.Published, now.Target, "a later run is under way")
+		require.Equal(t, first, now.Backfill)
+	}
+}

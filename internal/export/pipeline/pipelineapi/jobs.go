@@ -41,9 +41,10 @@ func (s *server) jobs(ctx context.Context, r *request) (any, error) {
 	return map[string][]scheduled{strconv.FormatInt(r.project.ID, 10): shown}, nil
 }
 
-// dispatcher says which part of the scheduler a pipeline is with: backfill is the word of the reference for what has an end.
+// dispatcher says which part of the scheduler a pipeline is with: backfill is the word of the reference for what has an end, which what had
+// arrived before the pipeline was made has too. A later run under way changes nothing.
 func dispatcher(p *pipeline.Pipeline) string {
-	if p.To != 0 || p.Target == 0 || p.Published < p.Target {
+	if p.To != 0 || p.Backfill == 0 || p.Published < p.Backfill {
 		return "backfill"
 	}
 	return "live"

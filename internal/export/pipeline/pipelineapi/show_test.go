@@ -140,3 +140,27 @@ func TestWhatCreateTookShowGivesBack(t *testing.T) {
 		h.must("delete", url.Values{"name": {name}})
 	})
 }
+
+func TestTheDispatcherIsLiveOnceWhatHadArrivedBeforeIsExported(t *testing.T) {
+	for _, c := range []struct {
+		name                        string
+		published, target, backfill int
+		to, want                    string
+	}{
+		{"nothing was done yet", 0, 0, 0, "", "backfill"},
+		{"what had arrived before is being exported", 3, 9, 9, "", "backfill"},
+		{"more has arrived meanwhile", 3, 12, 9, "", "backfill"},
+		{"all is exported", 9, 9, 9, "", "live"},
+		{"a later run is under way", 9, 12, 9, "", "live"},
+		{"days that have an end", 9, 9, 9, "2026-08-01", "backfill"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := open(t)
+			h.create("type", "json", "to_date", c.to)
+			_, err := h.db.Exec(t.Context(), `UPDATE pipeline SET published = ?, target = ?, backfill = ?`, c.published, c.target, c.backfill)
+			require.NoError(t, err)
+			jobs := h.must("jobs", nil)[itoa(shopID)].([]any)
+			require.Equal(t, c.want, jobs[0].(map[string]any)["Dispatcher"])
+		})
+	}
+}
