@@ -116,6 +116,11 @@ func (e *Embedded) UpdateTable(ctx context.Context, database string, t TableInpu
 	if err != nil {
 		return err
 	}
+	if versionID != "" {
+		if _, err := versionNumber(versionID); err != nil {
+			return err
+		}
+	}
 	return e.withLockedTable(ctx, "updating catalog table", database, t.Name, func(tx *meta.Tx, old *storedTable) error {
 		if versionID != "" && versionID != old.VersionID {
 			return refuse(ErrConcurrentModification, "Update table failed due to concurrent modifications.")

@@ -54,7 +54,11 @@ func Handle[In, Out any](f func(context.Context, *In) (Out, error)) Operation {
 	return func(ctx context.Context, body []byte) (any, error) {
 		var in In
 		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, &Error{Code: "SerializationException", Message: err.Error()}
+			message := err.Error()
+			if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+				message = fmt.Sprintf("The member %s can't be a JSON %s.", wrong.Field, wrong.Value) // without the names of Go's types
+			}
+			return nil, &Error{Code: "SerializationException", Message: message}
 		}
 		return f(ctx, &in)
 	}

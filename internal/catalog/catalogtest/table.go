@@ -160,9 +160,10 @@ func staleVersion(f *fixture) {
 	t.Description = "first"
 	require.NoError(f, f.UpdateTable(f.ctx, f.database, t, "0", true))
 	t.Description = "second"
-	for _, stale := range []string{"0", "2", "x"} {
+	for _, stale := range []string{"0", "2"} {
 		require.ErrorIs(f, f.UpdateTable(f.ctx, f.database, t, stale, true), catalog.ErrConcurrentModification)
 	}
+	require.ErrorIs(f, f.UpdateTable(f.ctx, f.database, t, "x", true), catalog.ErrInvalidInput, "a version is an integer")
 	require.Equal(f, "first", f.getTable("t").Description)
 	require.NoError(f, f.UpdateTable(f.ctx, f.database, t, "1", true))
 	require.Equal(f, "second", f.getTable("t").Description)

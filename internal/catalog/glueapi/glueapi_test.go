@@ -29,14 +29,18 @@ import (
 type endpoint struct {
 	testing.TB
 	handler http.Handler
-	// asked holds what the authorizer was asked last, and deny what it refuses.
+	// asked holds what the authorizer was asked last, deny the action that it refuses, and hide the tables that it refuses every action on.
 	asked []string
 	deny  string
+	hide  []string
 }
 
 func (e *endpoint) Authorize(_ context.Context, action string, resources []string) error {
 	e.asked = append([]string{action}, resources...)
-	if action == e.deny {
+	hidden := func(resource string) bool {
+		return slices.ContainsFunc(e.hide, func(table string) bool { return strings.HasSuffix(resource, ":table/"+table) })
+	}
+	if action == e.deny || slices.ContainsFunc(resources, hidden) {
 		return &policy.DeniedError{Caller: "arn:aws:iam::123456789012:user/x", Action: action, Resource: resources[0], Kind: "identity-based"}
 	}
 	return nil
@@ -374,14 +378,17 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 		`GetTable {"Name":7}`:                       "SerializationException",
 		`GetTable {"DatabaseName":"db"}`:            "InvalidInputException",
 		`GetTable {"DatabaseName":"db","Name":"x"}`: "EntityNotFoundException",
-		`GetTable {"CatalogId":"9","DatabaseName":"db","Name":"t"}`:                "EntityNotFoundException",
-		`CreateDatabase {"DatabaseInput":{"Name":"db"}}`:                           "AlreadyExistsException",
-		`CreateTable {"DatabaseName":"db"}`:                                        "InvalidInputException",
-		`GetPartitions {"DatabaseName":"db","TableName":"t","Expression":"x = 1"}`: "InvalidInputException",
+		`GetTable {"CatalogId":"9","DatabaseName":"db","Name":"t"}`:                     "EntityNotFoundException",
+		`CreateDatabase {"DatabaseInput":{"Name":"db"}}`:                                "AlreadyExistsException",
+		`CreateTable {"DatabaseName":"db"}`:                                             "InvalidInputException",
+		`UpdateTable {"DatabaseName":"db","TableInput":{"Name":"t"},"VersionId":"abc"}`: "InvalidInputException",
+		`UpdateTable {"DatabaseName":"db","TableInput":{"Name":"t"},"VersionId":"7"}`:   "ConcurrentModificationException",
+		`GetPartitions {"DatabaseName":"db","TableName":"t","Expression":"x = 1"}`:      "InvalidInputException",
 	} {
 		operation, body, _ := strings.Cut(request, " ")
-		code, _ := e.refused(operation, "%s", body)
+		code, message := e.refused(operation, "%s", body)
 		require.Equal(t, want, code, request)
+		require.NotContains(t, message, "Go ", request)
 	}
 }
 
@@ -418,6 +425,8 @@ func TestTablesAreSearched(t *testing.T) {
 		search(`"SortCriteria":[{"FieldName":"Name","Sort":"DESC"}]`))
 	require.Equal(t, []string{}, search(`"Filters":[{"Key":"CreateTime","Value":"2024-01-01T00:00:00Z","Comparator":"LESS_THAN"}]`))
 	require.Len(t, search(`"Filters":[{"Key":"CreateTime","Value":"2024-01-01T00:00:00Z","Comparator":"GREATER_THAN_EQUALS"}]`), 6)
+	e.hide = []string{"one/links", "one/mp-link", "two/mp_event"}
+	require.Equal(t, []string{"one.mp_event", "two.links", "two.mp-link"}, search(`"SearchText":"PLAN"`), "whoever may not get a table doesn't find it")
 	code, _ := e.refused("SearchTables", `{"Filters":[{"Key":"Nothing","Value":"x"}]}`)
 	require.Equal(t, "InvalidInputException", code)
 }

@@ -3,6 +3,7 @@ package glueapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/refract-io/refract/internal/aws/policy"
 	"github.com/refract-io/refract/internal/catalog"
 )
 
@@ -57,12 +59,21 @@ func (s *server) searchTables(ctx context.Context, in *searchRequest) (*tablesAn
 		})
 	}
 	out := &tablesAnswer{TableList: []any{}}
-	for i, f := range found {
-		if i == size {
-			out.NextToken = nextToken(found[i-1].key, request...)
+	var end []string
+	for _, f := range found {
+		// "You can only get tables that you have access to based on the security policies defined" (SearchTables).
+		err := s.auth.Authorize(ctx, "glue:GetTable", s.tableARN(f.table.DatabaseName, f.table.Name))
+		if _, denied := errors.AsType[*policy.DeniedError](err); denied {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(out.TableList) == size {
+			out.NextToken = nextToken(end, request...)
 			break
 		}
-		out.TableList = append(out.TableList, s.table(f.table))
+		out.TableList, end = append(out.TableList, s.table(f.table)), f.key
 	}
 	return out, nil
 }
