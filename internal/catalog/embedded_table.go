@@ -116,13 +116,11 @@ func (e *Embedded) UpdateTable(ctx context.Context, database string, t TableInpu
 	if err != nil {
 		return err
 	}
-	if versionID != "" {
-		if _, err := versionNumber(versionID); err != nil {
-			return err
-		}
-	}
 	return e.withLockedTable(ctx, "updating catalog table", database, t.Name, func(tx *meta.Tx, old *storedTable) error {
 		if versionID != "" && versionID != old.VersionID {
+			if _, err := versionNumber(versionID); err != nil {
+				return err
+			}
 			return refuse(ErrConcurrentModification, "Update table failed due to concurrent modifications.")
 		}
 		if !sameKeys(old.PartitionKeys, t.PartitionKeys) {
