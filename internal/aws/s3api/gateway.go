@@ -8,7 +8,7 @@
 //
 // Objects are encrypted in name: a request for SSE-S3 or SSE-KMS is answered and kept, and the caller's rights on the key are evaluated,
 // while the file stays plain, since the SQL engine reads it. Versions, tags, access control lists, locks and lifecycles answer
-// NotImplemented.
+// NotImplemented, and so does every operation and header that is not known to be served (served.go): the front passes over them.
 package s3api
 
 import (

@@ -231,6 +231,7 @@ func TestWhatAFolderCantHoldIsRefusedInWords(t *testing.T) {
 	require.NoError(t, h.put(c, "a/b", "x"))
 	for k, want := range map[string]string{
 		"a": "ObjectParentIsFile", "a/b/c": "ObjectParentIsFile", "folder/": "InvalidArgument", ".staging/x": "InvalidArgument", "a//b": "InvalidArgument",
+		"../x": "InvalidArgument", "a/../../x": "InvalidArgument", "..": "InvalidArgument", "a/../b": "InvalidArgument",
 		strings.Repeat("x", 300): "KeyTooLongError",
 	} {
 		require.Equal(t, want, code(t, h.put(c, k, "x")), k)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/versity/versitygw/s3api/utils"
 	"github.com/versity/versitygw/s3err"
 )
 
@@ -92,6 +93,9 @@ func checkServed(r *http.Request) *s3err.APIError {
 		refused := unserved("Posting an object by a form")
 		return &refused
 	}
+	if _, key := split(r); key != "" && !utils.IsObjectNameValid(key) { // it leads out of the bucket; the front calls that 400
+		return &s3err.APIError{Code: "InvalidArgument", Description: "This bucket is a folder, which has no place for the key.", HTTPStatusCode: http.StatusBadRequest}
+	}
 	for header, values := range r.Header {
 		for _, refused := range refusedHeaders {
 			if strings.HasPrefix(header, refused.name) && strings.Join(values, "") != "" {
@@ -108,7 +112,7 @@ func checkServed(r *http.Request) *s3err.APIError {
 
 // levelOf tells what a path names: the service, a bucket or an object.
 func levelOf(r *http.Request) string {
-	name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	name, key := split(r)
 	switch {
 	case key != "":
 		return "object"
@@ -116,4 +120,10 @@ func levelOf(r *http.Request) string {
 		return "bucket"
 	}
 	return "service"
+}
+
+// split returns the names of the bucket and of the object in a path.
+func split(r *http.Request) (bucket, key string) {
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	return bucket, key
 }
