@@ -91,7 +91,7 @@ func (c *Client) prove(ctx context.Context, s *Schema, out *Attachment) error {
 		return fault.New(fault.Setup, "listing the tables of the external schema", s.Name, errors.New("no table is visible in it"),
 			"allow glue:GetTables on the Glue database "+s.Database+" in the policy of "+s.Role+", or see whether the database has tables")
 	}
-	done, err := c.run(ctx, "SELECT 1 FROM "+Identifier(s.Name)+"."+Identifier(out.Table)+" LIMIT 1")
+	done, err := c.runLogged(ctx, "SELECT 1 FROM "+Identifier(s.Name)+"."+Identifier(out.Table)+" LIMIT 1")
 	if err != nil {
 		return c.classed(ctx, "reading the external table", s.Name+"."+out.Table, s, err)
 	}
@@ -138,5 +138,5 @@ func (s *Schema) compare(found *existing) error {
 		return nil
 	}
 	return fault.New(fault.Setup, op, s.Name, errors.New(differs),
-		"if it may go, run DROP SCHEMA "+Identifier(s.Name)+" (without DROP EXTERNAL DATABASE, which deletes the Glue database) and it is made anew; or name another schema")
+		"if it may go, run DROP SCHEMA "+Identifier(s.Name)+" (without DROP EXTERNAL DATABASE, which deletes the Glue database) and it is made anew; or name another schema in the pipeline's redshift_schema")
 }

@@ -136,6 +136,10 @@ func (w *warehouses) as(role string) *warehouse.Client { return w.through(w.url,
 
 // through is the client of a role whose requests to the Data API go to an address.
 func (w *warehouses) through(address, role string) *warehouse.Client {
+	return warehouse.New(w.api(address, role), warehouse.Target{Workgroup: "default", Database: "dev"})
+}
+
+func (w *warehouses) api(address, role string) *redshiftdata.Client {
 	config := func(id, secret, token string) aws.Config {
 		return aws.Config{Region: region, BaseEndpoint: &w.url, HTTPClient: assume.HTTPClient(nil), Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
@@ -148,7 +152,7 @@ func (w *warehouses) through(address, role string) *warehouse.Client {
 	c.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.RateLimiter = 5*time.Millisecond, ratelimit.None })
 	}
-	return warehouse.New(redshiftdata.NewFromConfig(c), warehouse.Target{Workgroup: "default", Database: "dev"})
+	return redshiftdata.NewFromConfig(c)
 }
 
 // admin runs a statement as the warehouse's administrator and returns its rows, values joined by "|".
@@ -254,6 +258,29 @@ func TestTheFirstAttachmentNeedsTheAdministrator(t *testing.T) {
 	schema.Name, schema.Role, schema.Table = "empty", roleARN+"blind", ""
 	_, err = attach("blind")
 	require.ErrorContains(t, err, "allow glue:GetTables")
+}
+
+// cutting is the Data API with errors that are cut, as Redshift's are where objects could not be read.
+type cutting struct{ *redshiftdata.Client }
+
+func (c cutting) DescribeStatement(ctx context.Context, in *redshiftdata.DescribeStatementInput, o ...func(*redshiftdata.Options)) (*redshiftdata.DescribeStatementOutput, error) {
+	out, err := c.Client.DescribeStatement(ctx, in, o...)
+	if err == nil && out.Error != nil {
+		before, _, _ := strings.Cut(*out.Error, "context:")
+		out.Error = &before
+	}
+	return out, err
+}
+
+func TestTheWholeErrorIsInTheLogOfTheSession(t *testing.T) {
+	w := open(t)
+	require.NoError(t, w.engine.EnsureUser(t.Context(), "IAMR:objectless"))
+	w.admin(`GRANT CREATE ON DATABASE "dev" TO "IAMR:objectless"`)
+	client := warehouse.New(cutting{w.api(w.url, "objectless")}, warehouse.Target{Workgroup: "default", Database: "dev"})
+	_, err := client.Attach(t.Context(), warehouse.Schema{Name: "s", Database: glueDB, Role: roleARN + "objectless", Table: "mp_master_event"})
+	require.Equal(t, fault.Setup, fault.ClassOf(err))
+	require.ErrorContains(t, err, "is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::lake/events/2024/05/01/a.json.gz")
+	require.ErrorContains(t, err, "allow s3:GetObject")
 }
 
 // TestAttachingBearsFaults lets the requests of many attachments fail before and after they took effect.

@@ -79,7 +79,7 @@ func (c *Client) unknownTarget() string {
 
 // ofStatement classes what the warehouse says. It has no codes there, only texts.
 func (c *Client) ofStatement(ctx context.Context, op, object string, s *Schema, failed *StatementError) error {
-	message := failed.Message
+	message := failed.Message + "\n" + failed.Log
 	has := func(parts ...string) bool {
 		for _, p := range parts {
 			if strings.Contains(message, p) {

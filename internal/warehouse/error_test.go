@@ -27,7 +27,14 @@ type script struct {
 
 func (s *script) ExecuteStatement(_ context.Context, in *redshiftdata.ExecuteStatementInput, _ ...func(*redshiftdata.Options)) (*redshiftdata.ExecuteStatementOutput, error) {
 	s.sent = append(s.sent, *in.Sql)
-	return &redshiftdata.ExecuteStatementOutput{Id: in.Sql}, s.api
+	out := &redshiftdata.ExecuteStatementOutput{Id: in.Sql, SessionId: in.SessionId}
+	if in.SessionKeepAliveSeconds != nil {
+		out.SessionId = in.Sql
+	}
+	if strings.Contains(*in.Sql, "pg_last_query_id") && (in.SessionId == nil || !strings.HasPrefix(*in.SessionId, smoke)) {
+		return nil, errors.New("the last query is another session's")
+	}
+	return out, s.api
 }
 
 func (s *script) DescribeStatement(_ context.Context, in *redshiftdata.DescribeStatementInput, _ ...func(*redshiftdata.Options)) (*redshiftdata.DescribeStatementOutput, error) {
@@ -124,6 +131,40 @@ func TestWhatTheWarehouseRefusesIsExplained(t *testing.T) {
 	}
 }
 
+// TestTheWholeTextOfAScanErrorIsRead: the failure's own text is cut before the words that tell what is wrong.
+func TestTheWholeTextOfAScanErrorIsRead(t *testing.T) {
+	const (
+		cut   = "ERROR: Spectrum Scan Error\n  Detail: error: Spectrum Scan Error code: 15007 context: S3Serv"
+		whole = "S3ServiceException:Access Denied,Status 403,Error AccessDenied"
+		log   = "SELECT trim(message) FROM svl_s3log"
+	)
+	for name, test := range map[string]struct {
+		rows  [][]string
+		fails string
+		class fault.Class
+		text  string
+	}{
+		"it says what is wrong":         {[][]string{{whole}}, "", fault.Setup, "in full: " + whole + " (allow s3:GetObject"},
+		"in several rows":               {[][]string{{"Reading failed."}, {strings.Repeat("x", logColumn-9) + "S3Service"}, {"Exception:Access Denied"}}, "", fault.Setup, "S3ServiceException:Access Denied"},
+		"there is nothing":              {nil, "", fault.Bug, "context: S3Serv"},
+		"the view is not there":         {nil, `ERROR: relation "svl_s3log" does not exist`, fault.Bug, "context: S3Serv"},
+		"the view must not be read":     {nil, "ERROR: permission denied for relation svl_s3log", fault.Bug, "context: S3Serv"},
+		"it has no more than the error": {[][]string{{"context: S3Serv"}}, "", fault.Bug, "context: S3Serv"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := attached()
+			api.failed[smoke], api.rows[log] = cut, test.rows
+			if test.fails != "" {
+				api.failed[log] = test.fails
+			}
+			_, err := client(api).Attach(t.Context(), schema)
+			require.Equal(t, test.class, fault.ClassOf(err), err)
+			require.ErrorContains(t, err, test.text)
+			require.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
 func TestWhatTheDataAPIRefusesIsExplained(t *testing.T) {
 	api := func(code, message string) error { return &smithy.GenericAPIError{Code: code, Message: message} }
 	for _, test := range []struct {
@@ -162,6 +203,7 @@ func TestASchemaThatIsAnotherOneIsReportedWithTheCure(t *testing.T) {
 		require.Equal(t, fault.Setup, fault.ClassOf(err))
 		require.ErrorContains(t, err, text)
 		require.ErrorContains(t, err, `DROP SCHEMA "mp_json_export" (without DROP EXTERNAL DATABASE`)
+		require.ErrorContains(t, err, "or name another schema in the pipeline's redshift_schema")
 	}
 }
 

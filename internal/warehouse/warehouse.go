@@ -9,6 +9,7 @@
 //	GRANT USAGE ON SCHEMA … TO …                for each user that is to read
 //	SELECT … FROM svv_external_tables           can the role read Glue?
 //	SELECT 1 FROM "schema"."table" LIMIT 1      can it read the objects?
+//	SELECT … FROM svl_s3log …                   if not, in the same session: the whole text, which the failure has cut
 //
 // A serverless workgroup that sleeps is woken by any of them and bills a minute at least, system views included. So whoever attaches does
 // it once, and again only when something has changed.
@@ -91,6 +92,8 @@ type StatementError struct {
 	Message string
 	// Aborted is true if somebody stopped it.
 	Aborted bool
+	// Log is what svl_s3log has of it: Message is cut where the reading of objects failed. Empty if there is nothing, or it could not be read.
+	Log string
 }
 
 // Error returns the warehouse's text on one line.
@@ -99,18 +102,28 @@ func (e *StatementError) Error() string {
 	if text == "" {
 		text = "the statement failed without a message"
 	}
+	if log := strings.Join(strings.Fields(e.Log), " "); log != "" && !strings.Contains(text, log) {
+		text += "; in full: " + log
+	}
 	if e.Aborted {
 		text = "the statement was aborted: " + text
 	}
 	return text
 }
 
-// Send sends a statement and returns its id in the Data API. Its parameters, a name and a value each, are values, never parts of the statement.
-func (c *Client) Send(ctx context.Context, sql string, parameters ...string) (id *string, err error) {
-	in := &redshiftdata.ExecuteStatementInput{
-		Sql: &sql, Database: &c.target.Database, StatementName: aws.String("refract"),
+// statementName is what the statements are listed as.
+const statementName = "refract"
+
+func (c *Client) statement(sql string) *redshiftdata.ExecuteStatementInput {
+	return &redshiftdata.ExecuteStatementInput{
+		Sql: &sql, Database: &c.target.Database, StatementName: aws.String(statementName),
 		WorkgroupName: text(c.target.Workgroup), ClusterIdentifier: text(c.target.Cluster), DbUser: text(c.target.DBUser), SecretArn: text(c.target.SecretARN),
 	}
+}
+
+// Send sends a statement and returns its id in the Data API. Its parameters, a name and a value each, are values, never parts of the statement.
+func (c *Client) Send(ctx context.Context, sql string, parameters ...string) (id *string, err error) {
+	in := c.statement(sql)
 	for i := 0; i+1 < len(parameters); i += 2 {
 		in.Parameters = append(in.Parameters, types.SqlParameter{Name: &parameters[i], Value: &parameters[i+1]})
 	}
@@ -120,6 +133,50 @@ func (c *Client) Send(ctx context.Context, sql string, parameters ...string) (id
 	}
 	return sent.Id, nil
 }
+
+// logKept is for how many seconds the session of a statement is kept that svl_s3log may be asked about: the view knows the queries of its own session.
+const logKept = 30
+
+// runLogged is run for a query of external tables. If it fails, the failure has its Log.
+func (c *Client) runLogged(ctx context.Context, sql string) (*redshiftdata.DescribeStatementOutput, error) {
+	in := c.statement(sql)
+	in.SessionKeepAliveSeconds = aws.Int32(logKept)
+	sent, err := c.api.ExecuteStatement(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	done, err := c.Wait(ctx, sent.Id)
+	if failed, ok := errors.AsType[*StatementError](err); ok && !failed.Aborted && sent.SessionId != nil {
+		failed.Log = c.scanLog(ctx, sent.SessionId)
+	}
+	return done, err
+}
+
+// scanLog reads what svl_s3log has of a session's last query. The view is not said to be there on every warehouse, nor may everybody read it, and
+// the failure is known without it: what goes wrong here is no failure of its own.
+func (c *Client) scanLog(ctx context.Context, session *string) string {
+	sent, err := c.api.ExecuteStatement(ctx, &redshiftdata.ExecuteStatementInput{
+		SessionId: session, StatementName: aws.String(statementName), Sql: aws.String("SELECT trim(message) FROM svl_s3log WHERE query = pg_last_query_id() ORDER BY eventtime, step"),
+	})
+	if err != nil {
+		return ""
+	}
+	rows, err := c.rows(ctx, sent.Id)
+	if err != nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, row := range rows {
+		text.WriteString(row[0])
+		if len(row[0]) < logColumn {
+			text.WriteByte('\n') // else it goes on in the next row
+		}
+	}
+	return strings.TrimSpace(text.String())
+}
+
+// logColumn is the length of svl_s3log's message.
+const logColumn = 512
 
 // Wait waits until a statement has ended. One that failed is a *StatementError.
 func (c *Client) Wait(ctx context.Context, id *string) (*redshiftdata.DescribeStatementOutput, error) {
@@ -137,7 +194,7 @@ func (c *Client) Until(ctx context.Context, id *string, reached func(types.Statu
 		case reached(got.Status):
 			return got, nil
 		case got.Status == types.StatusStringFailed, got.Status == types.StatusStringAborted:
-			return nil, &StatementError{aws.ToString(id), aws.ToString(got.Error), got.Status == types.StatusStringAborted}
+			return nil, &StatementError{ID: aws.ToString(id), Message: aws.ToString(got.Error), Aborted: got.Status == types.StatusStringAborted}
 		}
 		select {
 		case <-ctx.Done():
@@ -162,6 +219,11 @@ func (c *Client) Query(ctx context.Context, sql string, parameters ...string) ([
 	if err != nil {
 		return nil, err
 	}
+	return c.rows(ctx, id)
+}
+
+// rows waits for a statement's end and returns its rows as Query does.
+func (c *Client) rows(ctx context.Context, id *string) ([][]string, error) {
 	done, err := c.Wait(ctx, id)
 	if err != nil || !aws.ToBool(done.HasResultSet) {
 		return nil, err

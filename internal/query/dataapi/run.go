@@ -49,15 +49,16 @@ func (s *Service) run(ctx context.Context, l *live) {
 			text = failedPart(batch.n, errorText(batch.err))
 		}
 	}
-	l.change(func(st *statement, now time.Time) { st.end(status, text, now) })
-	s.finish(l, connection)
+	// Nobody sees the end before the session is free again: who does may send the next statement at once.
+	ended := l.snapshot()
+	ended.end(status, text, time.Now())
+	s.finish(l, ended, connection)
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // finish writes the end of a statement down, then lets go of it and of its connection.
-func (s *Service) finish(l *live, connection Connection) {
-	st := l.snapshot()
+func (s *Service) finish(l *live, st *statement, connection Connection) {
 	// The caller's patience, and the service's, may be over; the end is written all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.base), 30*time.Second)
 	defer cancel()

@@ -44,13 +44,26 @@ var errTimeout = errors.New("statement timeout")
 // spectrumError is the form in which Redshift reports that Spectrum could not read a file. 15007 is the code it gives files whose
 // content does not fit the table.
 func spectrumError(context string) *rsql.Error {
-	const rule = "  -----------------------------------------------\n"
 	return &rsql.Error{
 		SQLState: rsql.StateInternal,
-		Message:  "Spectrum Scan Error",
-		Detail: "\n" + rule + "  error:  Spectrum Scan Error\n  code:      15007\n  context:   " +
-			strings.ToValidUTF8(context, "\ufffd") + "\n" + rule,
+		Message:  scanError,
+		Detail:   "\n" + scanRule + "  error:  Spectrum Scan Error\n  code:      15007\n" + scanContext + strings.ToValidUTF8(context, "\ufffd") + "\n" + scanRule,
 	}
+}
+
+const (
+	scanError   = "Spectrum Scan Error"
+	scanRule    = "  -----------------------------------------------\n"
+	scanContext = "  context:   "
+)
+
+// scanLog is what svl_s3log keeps of a failure that reading external tables had; "" of others.
+func scanLog(e *rsql.Error) string {
+	if e.Message != scanError {
+		return ""
+	}
+	_, text, _ := strings.Cut(e.Detail, scanContext)
+	return strings.TrimSuffix(text, "\n"+scanRule)
 }
 
 // clientError gives an error the form that clients see. What happened inside DuckDB goes to the log, not to the client.

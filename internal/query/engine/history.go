@@ -22,8 +22,10 @@ type QueryRecord struct {
 	// Status is running, success, failed or canceled.
 	Status string
 	Error  string
-	Rows   int64
-	Scans  []ScanRecord
+	// Log is the whole text of a failed scan, as svl_s3log has it.
+	Log   string
+	Rows  int64
+	Scans []ScanRecord
 }
 
 // ScanRecord is what a query read of an external table.

@@ -363,3 +363,21 @@ func TestParquetInARemoteBucketIsReadFromCopies(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left, "copies go with the query")
 }
+
+func TestTheLogHasTheWholeTextOfAScanError(t *testing.T) {
+	l := newLake(t)
+	l.events()
+	folder := "mp_master_event/" + strings.Repeat(strings.Repeat("é", 100)+"/", 3)
+	l.put(folder+"a.json.gz", gz(t, "{"))
+	l.partition("mp_master_event", map[string]string{"2024-06-01": folder})
+	c := login(t, openEngine(t, l), "admin")
+	c.rows(createSchema)
+	const log = "SELECT step, trim(message) FROM svl_s3log WHERE query = pg_last_query_id() ORDER BY step"
+	require.Contains(t, c.state("SELECT distinct_id FROM mp_json_export.mp_master_event"), "Spectrum Scan Error")
+	rows := c.rows(log)
+	require.Len(t, rows, 2)
+	require.True(t, strings.HasPrefix(rows[0], "0|Error parsing JSON file 's3://lake/"+folder[:20]), rows[0])
+	require.Contains(t, rows[1], "a.json.gz', line 1")
+	require.Equal(t, 300, strings.Count(strings.Join(rows, ""), "é"))
+	require.Empty(t, c.rows("SELECT 1 WHERE false; "+log), "of the last query only")
+}

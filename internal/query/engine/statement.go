@@ -148,7 +148,7 @@ func (s *Session) finish(r *Result, failed *rsql.Error) {
 	s.engine.history.update(r.QueryID, func(q *QueryRecord) {
 		q.End, q.Rows, q.Status = time.Now(), r.rows, statusNameSuccess
 		if failed != nil {
-			q.Status, q.Error = statusNameFailed, failed.Message
+			q.Status, q.Error, q.Log = statusNameFailed, failed.Message, scanLog(failed)
 			if failed.SQLState == stateCanceled {
 				q.Status = statusNameCanceled
 			}

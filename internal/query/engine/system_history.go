@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"strings"
+	"unicode/utf8"
 )
 
 // The views of the query history. Users other than superusers see their own queries.
@@ -130,11 +131,22 @@ func sysExternalQueryDetail(_ context.Context, s *Session) ([][]any, error) {
 	return out, nil
 }
 
+// svlS3Log has the whole text of what failed, in rows of the length of its column: step numbers them.
 func svlS3Log(_ context.Context, s *Session) ([][]any, error) {
+	const length = 512
 	var out [][]any
 	for _, r := range s.visible() {
-		if r.Error != "" && len(r.Scans) > 0 {
-			out = append(out, []any{int64(r.ProcessID), r.ID, 0, 0, 0, 0, r.End, cut(r.Error, 512)})
+		text := r.Log
+		if text == "" && len(r.Scans) > 0 {
+			text = r.Error
+		}
+		for step := 0; text != ""; step++ {
+			message := text[:min(len(text), length)]
+			for len(message) < len(text) && !utf8.RuneStart(text[len(message)]) {
+				message = message[:len(message)-1]
+			}
+			out = append(out, []any{int64(r.ProcessID), r.ID, 0, step, 0, 0, r.End, message})
+			text = text[len(message):]
 		}
 	}
 	return out, nil
