@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -28,10 +30,30 @@ type attacher struct {
 	engine       *engine.Engine // nil in a process without the query role
 	destinations *destinations
 	pipelines    *pipeline.Store
-	log          *slog.Logger
+	// own says that the Data API that pipelines attach through is this installation's, so that a warehouse they name is the embedded one.
+	own bool
+	log *slog.Logger
 }
 
-func (n *Node) newAttacher() attacher { return attacher{n.engine, n.destinations, n.pipelines, n.log} }
+func (n *Node) newAttacher() attacher {
+	return attacher{n.engine, n.destinations, n.pipelines, isOwn(n.cfg.Destination.EndpointURL, n.cfg.AWS.Listen), n.log}
+}
+
+// isOwn reports whether the address of the services that destinations are at is that of this installation's own endpoint, by its port
+// and by any name of this machine's loopback.
+func isOwn(endpointURL, listen string) bool {
+	u, err := url.Parse(endpointURL)
+	if err != nil || endpointURL == "" {
+		return false
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil || port != cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme]) {
+		return false
+	}
+	return u.Hostname() == host || isLoopback(u.Hostname()) && (isLoopback(host) || net.ParseIP(host).IsUnspecified() || host == "")
+}
+
+func isLoopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // Attach implements pipeline.Attacher.
 func (a attacher) Attach(ctx context.Context, d *pipeline.Definition, database string) (*pipeline.Attachment, error) {
@@ -54,7 +76,7 @@ func (a attacher) embedded(ctx context.Context, d *pipeline.Definition, database
 	if err != nil {
 		return nil, err
 	}
-	name := schemaName(schemas, pipelines, database)
+	name := schemaName(schemas, pipelines, database, a.own)
 	if err := a.engine.AttachSchema(ctx, sqlDatabase, name, database); err != nil {
 		return nil, err
 	}
@@ -62,26 +84,35 @@ func (a attacher) embedded(ctx context.Context, d *pipeline.Definition, database
 }
 
 // schemaName returns the external schema for a catalog database. That of the oldest pipeline, whichever is attached first, is called as Mixpanel calls it;
-// others get the database's name behind it. A database that has a schema of either name keeps it.
-func schemaName(schemas []*engine.ExternalSchema, pipelines []*pipeline.Pipeline, database string) string {
-	own := externalSchema + "_" + strings.ToLower(database)
+// others get the database's name behind it. A database that has a schema of either name keeps it. own says that warehouses which pipelines name are
+// the embedded one: such a pipeline has its place among the others, also while it waits for its GRANT.
+func schemaName(schemas []*engine.ExternalSchema, pipelines []*pipeline.Pipeline, database string, own bool) string {
+	further := externalSchema + "_" + strings.ToLower(database)
 	for _, s := range schemas {
-		if (s.Name == externalSchema || s.Name == own) && strings.EqualFold(s.GlueDatabase, database) {
+		if (s.Name == externalSchema || s.Name == further) && strings.EqualFold(s.GlueDatabase, database) {
 			return s.Name
 		}
 	}
 	if slices.ContainsFunc(schemas, func(s *engine.ExternalSchema) bool { return s.Name == externalSchema }) {
-		return own
+		return further
 	}
 	for _, p := range pipelines {
-		if p.State != pipeline.Cancelled && !p.Redshift.Named() && p.Glue.Embedded() {
+		if p.State != pipeline.Cancelled && takesSchema(p, own) {
 			if !strings.EqualFold(p.Glue.Database, database) {
-				return own
+				return further
 			}
 			break
 		}
 	}
 	return externalSchema
+}
+
+// takesSchema reports whether a pipeline is one whose database the embedded warehouse is to show as mp_json_export.
+func takesSchema(p *pipeline.Pipeline, own bool) bool {
+	if r := &p.Redshift; r.Named() {
+		return own && p.Glue.Use && strings.EqualFold(r.Database, sqlDatabase) && strings.EqualFold(cmp.Or(r.Schema, externalSchema), externalSchema)
+	}
+	return p.Glue.Embedded()
 }
 
 // read looks at an external schema of the embedded warehouse as its readers do: at its tables, and at a row of the one named or, if it has none of

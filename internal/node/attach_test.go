@@ -32,7 +32,49 @@ func TestTheOldestPipelinesDatabaseIsShownAsMpJSONExport(t *testing.T) {
 		"one that has its own name keeps it": {[]*engine.ExternalSchema{shown("mp_json_export_first", "first")}, "first", "mp_json_export_first"},
 		"a user's schema is no reason":       {[]*engine.ExternalSchema{shown("mine", "first")}, "first", "mp_json_export"},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, schemaName(c.schemas, pipelines, c.database)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, schemaName(c.schemas, pipelines, c.database, false)) })
 	}
-	require.Equal(t, "mp_json_export", schemaName(nil, nil, "any"), "a pipeline that has just been deleted")
+	require.Equal(t, "mp_json_export", schemaName(nil, nil, "any", true), "a pipeline that has just been deleted")
+}
+
+func TestAPipelineThatNamesThisWarehouseHasItsPlaceAmongTheOthers(t *testing.T) {
+	named := func(r pipeline.Redshift) []*pipeline.Pipeline {
+		return []*pipeline.Pipeline{
+			{Definition: pipeline.Definition{Spec: pipeline.Spec{Glue: pipeline.Glue{Use: true, Database: "older", Region: "us-east-1"}, Redshift: r}}},
+			{Definition: pipeline.Definition{Spec: pipeline.Spec{Glue: pipeline.Glue{Use: true, Database: "younger"}}}},
+		}
+	}
+	for name, c := range map[string]struct {
+		redshift pipeline.Redshift
+		own      bool
+		want     string
+	}{
+		"it waits for its GRANT":              {pipeline.Redshift{Workgroup: "default", Database: "dev"}, true, "mp_json_export_younger"},
+		"it names the schema":                 {pipeline.Redshift{Cluster: "default", Database: "DEV", Schema: "MP_json_export"}, true, "mp_json_export_younger"},
+		"its schema is called otherwise":      {pipeline.Redshift{Workgroup: "default", Database: "dev", Schema: "mixpanel"}, true, "mp_json_export"},
+		"its database is another one":         {pipeline.Redshift{Workgroup: "default", Database: "prod"}, true, "mp_json_export"},
+		"the warehouse is not the embedded's": {pipeline.Redshift{Workgroup: "default", Database: "dev"}, false, "mp_json_export"},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, schemaName(nil, named(c.redshift), "younger", c.own)) })
+	}
+}
+
+func TestThisInstallationsEndpointIsRecognized(t *testing.T) {
+	for _, c := range []struct {
+		url, listen string
+		want        bool
+	}{
+		{"http://127.0.0.1:4566", "127.0.0.1:4566", true},
+		{"http://localhost:4566/", "127.0.0.1:4566", true},
+		{"http://[::1]:4566", ":4566", true},
+		{"http://127.0.0.1:4566", "0.0.0.0:4566", true},
+		{"https://lake.example:4566", "lake.example:4566", true},
+		{"http://localhost", "127.0.0.1:80", true},
+		{"http://localhost:4567", "127.0.0.1:4566", false},
+		{"https://lake.example:4566", "0.0.0.0:4566", false},
+		{"", "127.0.0.1:4566", false},
+		{"http://127.0.0.1:4566", "", false},
+	} {
+		require.Equal(t, c.want, isOwn(c.url, c.listen), "%s at %s", c.url, c.listen)
+	}
 }
