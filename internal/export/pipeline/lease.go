@@ -272,7 +272,7 @@ func (s *Store) endIn(ctx context.Context, tx *meta.Tx, p *Pipeline, run *Run, s
 	_, err := tx.Exec(ctx, `UPDATE pipeline_run SET state = ?, is_open = ?, finished_ms = ? WHERE pipeline_id = ? AND number = ?`,
 		string(state), bit(!cleared), s.now().UnixMilli(), p.ID, run.Number)
 	if err == nil && cause != nil {
-		e := runError(cause)
+		e := runError(p, cause)
 		_, err = tx.Exec(ctx, `UPDATE pipeline_run SET error_class = ?, error_operation = ?, error_object = ?, error_message = ?, error_hint = ?
 				WHERE pipeline_id = ? AND number = ?`, e.Class, e.Operation, e.Object, e.Message, e.Hint, p.ID, run.Number)
 	}

@@ -37,28 +37,33 @@ func (a *attempt) publish(ctx context.Context, m *lake.Manifest) (*outcome, erro
 	if !a.p.Glue.Use {
 		return o, nil
 	}
+	if err := a.catalog(ctx, m, mapping, o); err != nil {
+		return nil, &catalogError{err}
+	}
+	o.cataloged = a.p.Revision
+	return o, nil
+}
+
+// catalog brings the catalog up to date, and tells o of tables without partitions.
+func (a *attempt) catalog(ctx context.Context, m *lake.Manifest, mapping *schema.Mapping, o *outcome) error {
 	c, err := a.Destinations.Catalog(ctx, &a.p.Definition)
 	if err != nil {
-		return nil, fmt.Errorf("opening the catalog of database %s: %w", a.p.Glue.Database, err)
+		return fmt.Errorf("opening the catalog of database %s: %w", a.p.Glue.Database, err)
 	}
 	if a.p.Source.Snapshot() {
 		if err := a.holds(ctx); err != nil {
-			return nil, err
+			return err
 		}
-		if err := a.publisher.PublishVersion(ctx, c, a.catalogTable(a.p.table(), mapping, m.Location)); err != nil {
-			return nil, err
-		}
-		o.cataloged = a.p.Revision
-		return o, nil
+		return a.publisher.PublishVersion(ctx, c, a.catalogTable(a.p.table(), mapping, m.Location))
 	}
 	partitions, err := a.partitions(ctx, m)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range sortedTables(partitions) {
 		a.progress()
 		if err := a.holds(ctx); err != nil {
-			return nil, err
+			return err
 		}
 		table := a.catalogTable(name, mapping, "")
 		unpartitioned, err := a.publisher.PublishPartitions(ctx, c, table, partitions[name])
@@ -66,15 +71,14 @@ func (a *attempt) publish(ctx context.Context, m *lake.Manifest) (*outcome, erro
 			err = errors.Join(err, a.putBack(ctx, c, table, name, partitions[name]))
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if unpartitioned {
 			// Without partitions a reader sees every version of a day until the older ones are removed, which is at once then.
 			o.unpartitioned = table.Database + "." + table.Name
 		}
 	}
-	o.cataloged = a.p.Revision
-	return o, nil
+	return nil
 }
 
 // putBack mends what a worker did that was stopped in the middle of an update of partitions: there is no condition on that in the catalog,

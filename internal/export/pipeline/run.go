@@ -39,13 +39,27 @@ type RunError struct {
 	Hint      string `json:"hint,omitempty"`
 }
 
-func runError(err error) RunError {
+// runError describes why an attempt ended. Where an error names no object, that is what the attempt worked on: the catalog's database, or the
+// folder that the pipeline writes to.
+func runError(p *Pipeline, err error) RunError {
 	e := RunError{Class: fault.ClassOf(err).String(), Message: err.Error()}
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		e.Operation, e.Object, e.Hint = f.Op, f.Object, f.Hint
 	}
+	if e.Object == "" {
+		e.Object = "s3://" + p.S3.Bucket + "/" + p.folder()
+		if _, ok := errors.AsType[*catalogError](err); ok {
+			e.Object = "database " + p.Glue.Database
+		}
+	}
 	return e
 }
+
+// catalogError is what failed while the catalog was brought up to date.
+type catalogError struct{ error }
+
+// Unwrap returns the cause.
+func (e *catalogError) Unwrap() error { return e.error }
 
 // Run is one window of a pipeline and what became of it. A window that fails is tried again in the same run, so a pipeline has
 // no gap and no overlap whatever happens.

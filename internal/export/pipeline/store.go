@@ -145,12 +145,15 @@ func oneRow(res sql.Result) error {
 	return err
 }
 
+// metadata is the object of such faults.
+const metadata = "in the metadata database"
+
 // metaFault makes an error of the metadata database transient: a lost connection and a busy or full disk pass.
 func metaFault(op string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	return fault.New(fault.Transient, op, "", err, "")
+	return fault.New(fault.Transient, op, metadata, err, "")
 }
 
 func bit(b bool) int64 {

@@ -205,8 +205,13 @@ func (a *attempt) selector(ctx context.Context) (*selection.Selector, error) {
 	return s, nil
 }
 
-// selectionFault makes an error of a selection one that the user can mend.
+// selectionFault makes an error of a selection one that the user can mend. An expression that has no answer for one event stops the run: to
+// leave the event out would export less than was asked for, and nobody would know.
 func selectionFault(p *Pipeline, err error) error {
+	if e, ok := errors.AsType[*selection.EventError](err); ok {
+		return fault.New(fault.Poison, "selecting", e.Record(), e.Err,
+			"edit the expression where of pipeline "+p.Name+" so that it is a boolean for this event too: compare the property, or ask with defined() or boolean()")
+	}
 	if _, ok := errors.AsType[*where.Error](err); ok {
 		return fault.New(fault.Setup, "selecting events for", p.Name, err, "edit the expression where of the pipeline")
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/transform"
@@ -47,6 +48,26 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *FieldError) Unwrap() error { return e.Err }
+
+// EventError says for which event an expression has no answer.
+type EventError struct {
+	// Event, DistinctID and InsertID are the event's, Time is when it happened.
+	Event, DistinctID, InsertID string
+	Time                        time.Time
+	// Err is a *where.Error.
+	Err error
+}
+
+// Record names the event.
+func (e *EventError) Record() string {
+	return fmt.Sprintf("event %q of %q, $insert_id %q, at %s", e.Event, e.DistinctID, e.InsertID, e.Time.Format("2006-01-02T15:04:05.999Z07:00"))
+}
+
+// Error returns the cause with the event's name.
+func (e *EventError) Error() string { return e.Record() + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *EventError) Unwrap() error { return e.Err }
 
 // Rule is a selection that was checked. It is immutable.
 type Rule struct {
@@ -136,14 +157,16 @@ func (s *Selector) Match(b *store.Batch, i int) (bool, error) {
 }
 
 // Choose returns the chosen rows of the batch with the chosen properties: the batch itself if that is all. It is valid until the next
-// call, and not longer than b.
+// call, and not longer than b. An expression that a row's values cannot answer is an *EventError.
 func (s *Selector) Choose(b *store.Batch) (*store.Batch, error) {
 	if s.rule.names != nil || s.rule.where != nil {
 		s.chosen = s.chosen[:0]
 		for i := range b.Len {
 			ok, err := s.Match(b, i)
 			if err != nil {
-				return nil, fmt.Errorf("event %q of %q, $insert_id %q: %w", b.Name.At(i), b.DistinctID.At(i), b.InsertID.At(i), err)
+				return nil, &EventError{
+					string(b.Name.At(i)), string(b.DistinctID.At(i)), string(b.InsertID.At(i)), time.UnixMilli(b.Time[i]).UTC(), err,
+				}
 			}
 			if ok {
 				s.chosen = append(s.chosen, i)

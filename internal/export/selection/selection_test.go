@@ -111,7 +111,11 @@ func TestAnExpressionThatCannotBeAnsweredIsAnError(t *testing.T) {
 	_, err = s.Choose(batch())
 	_, ok := errors.AsType[*where.Error](err)
 	require.True(t, ok, err)
-	require.ErrorContains(t, err, `event "Signed up" of "ann", $insert_id "a"`)
+	e, ok := errors.AsType[*EventError](err)
+	require.True(t, ok)
+	require.Equal(t, `event "Signed up" of "ann", $insert_id "a", at 1970-01-01T00:00:00.01Z`, e.Record())
+	require.Equal(t, batch().Time[0], e.Time.UnixMilli())
+	require.EqualError(t, err, e.Record()+": "+e.Err.Error())
 }
 
 func TestTooManyUsersAreAnError(t *testing.T) {

@@ -14,7 +14,7 @@
 // an operation yields for operands that it does not know; it is never an error, except that
 //
 //	and, or     take booleans and undefined, which counts as false; other types are an error. The right side is not looked at when the
-//	            left one decides. The whole expression is judged in the same way.
+//	            left one decides. The whole expression is judged in the same way. Where a constant is the error, the expression is refused.
 //
 // The rest of the rules:
 //
@@ -73,6 +73,9 @@ func (e *Error) Error() string { return fmt.Sprintf("%s at position %d", e.Messa
 func Compile(text string) (*Expr, error) {
 	root, err := parse(text)
 	if err != nil {
+		return nil, err
+	}
+	if _, _, err := new(View).constant(root, true); err != nil {
 		return nil, err
 	}
 	return &Expr{root}, nil

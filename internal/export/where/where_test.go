@@ -120,7 +120,6 @@ func TestTypesThatLogicCannotTakeAreErrors(t *testing.T) {
 		`false or properties["null"]`:        "expected a boolean instead of null at position 10",
 		`properties["list"] or true`:         "expected a boolean instead of a list at position 1",
 		`properties["s"]`:                    "expected a boolean instead of a text at position 1",
-		`1 + 1`:                              "expected a boolean instead of a number at position 3",
 		`not (true and event["$time"])`:      "expected a boolean instead of a time at position 15",
 		`defined(properties["obj"] or true)`: "expected a boolean instead of an object at position 9",
 	} {
@@ -128,6 +127,37 @@ func TestTypesThatLogicCannotTakeAreErrors(t *testing.T) {
 		require.NoError(t, err, text)
 		_, err = e.Match(shown())
 		require.EqualError(t, err, want, text)
+	}
+}
+
+func TestConstantsThatLogicCannotTakeAreRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		`1`:                                     "expected a boolean instead of a number at position 1",
+		`"true"`:                                "expected a boolean instead of a text at position 1",
+		`[1]`:                                   "expected a boolean instead of a list at position 1",
+		`1 + 1`:                                 "expected a boolean instead of a number at position 3",
+		`string(1 == 1)`:                        "expected a boolean instead of a text at position 1",
+		`datetime("2026-01-01")`:                "expected a boolean instead of a time at position 1",
+		`properties["a"] and 1`:                 "expected a boolean instead of a number at position 21",
+		`"x" or properties["a"]`:                "expected a boolean instead of a text at position 1",
+		`not (properties["a"] == 1 and "x")`:    "expected a boolean instead of a text at position 31",
+		`defined(properties["a"] or 2)`:         "expected a boolean instead of a number at position 28",
+		`true and (false or floor(1.5))`:        "expected a boolean instead of a number at position 20",
+		`(properties["a"] or true) and -(1)`:    "expected a boolean instead of a number at position 31",
+		`1 < 2 and 2 < 3 and properties["a"]/1`: "",
+		`true or 1`:                             "",
+		`boolean(1)`:                            "",
+		`1 / 0`:                                 "", // undefined
+		`properties["a"] + 1`:                   "", // undefined for some
+		`not 1`:                                 "",
+	} {
+		_, err := Compile(text)
+		if want == "" {
+			require.NoError(t, err, text)
+			continue
+		}
+		require.EqualError(t, err, want, text)
+		require.IsType(t, &Error{}, err)
 	}
 }
 
@@ -178,10 +208,10 @@ func TestExpressionsPrintInOneSpelling(t *testing.T) {
 		`datetime('2026-01-01')<event["$time"]`:    `datetime("2026-01-01") < event["$time"]`,
 		`defined( string( 12345678901234567890 ))`: `defined(string(12345678901234567890))`,
 	} {
-		e, err := Compile(text)
+		e, err := read(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, e.String())
-		again, err := Compile(want)
+		again, err := read(want)
 		require.NoError(t, err)
 		require.Equal(t, want, again.String())
 	}

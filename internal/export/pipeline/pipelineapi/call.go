@@ -73,7 +73,7 @@ func calls() []*call {
 		{
 			name: "runs", ours: true, parameters: []*Parameter{projectID, pipelineName, limit}, serve: (*server).runs,
 			doc: "Lists a pipeline's runs, newest first, with what they covered and wrote. A run that did not succeed says why: class (`setup`: change something; " +
-				"`transient`: it is tried again; `poison`; `bug`), object, and what to do.",
+				"`transient`: it is tried again; `poison`: an event that the expression `where` has no answer for, which is named; `bug`), object, and what to do.",
 			answers: `{"pipeline":"events-daily-aws-monoschema","runs":[{"number":7,"state":"failed",...,"last_error":{"class":"setup",
   "operation":"putting object","object":"s3://example-s3-export/...","message":"access denied","hint":"allow s3:PutObject"}}]}`,
 		},
