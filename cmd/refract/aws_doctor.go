@@ -40,10 +40,11 @@ Exit status: 0 nothing is red; 1 something is; 3 something could not be told, tr
 	c.Flags().BoolVar(&in.Deep, "deep", false, "also ask what AWS's documents leave open")
 	settings := settingsFlags(c, o)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		client, s, err := settings(cmd, args)
+		client, plan, err := settings(cmd, args)
 		if err != nil {
 			return err
 		}
+		s := plan[0]
 		in.Settings = *s
 		var report doctor.Report
 		switch {

@@ -1,14 +1,20 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/refract-io/refract/internal/aws/grant"
 	"github.com/refract-io/refract/internal/control"
 )
 
-// readSettings returns the settings that a command is about, and the client of the service if that was asked.
-type readSettings func(cmd *cobra.Command, args []string) (*control.Client, *grant.Settings, error)
+// readSettings returns the settings that a command is about, those of each name or of the flags alone, and the client of the service if that
+// was asked.
+type readSettings func(cmd *cobra.Command, names []string) (*control.Client, grant.Plan, error)
 
 // settingsFlags gives a command the flags of the settings. Those that are given change what the pipeline says.
 func settingsFlags(c *cobra.Command, o *options) readSettings {
@@ -72,26 +78,52 @@ func settingsFlags(c *cobra.Command, o *options) readSettings {
 	flag("lake-formation", "Lake Formation governs the catalog", &given.LakeFormation, func(s *grant.Settings) *bool { return &s.LakeFormation })
 	flag("without-doctor", "leave out what only aws doctor needs", &given.WithoutDoctor, func(s *grant.Settings) *bool { return &s.WithoutDoctor })
 
-	return func(cmd *cobra.Command, args []string) (client *control.Client, s *grant.Settings, err error) {
-		name := first(args...)
-		s = &grant.Settings{}
-		if name != "" || !f.Changed("external-id") {
-			var of control.Project
+	return func(cmd *cobra.Command, names []string) (client *control.Client, plan grant.Plan, err error) {
+		var of control.Project
+		if len(names) > 0 || !f.Changed("external-id") {
 			if client, of, err = o.project(cmd.Context(), p.project); err != nil {
 				return nil, nil, err
 			}
-			if *s, err = client.AWSSettings(cmd.Context(), of.ID, name); err != nil {
+		}
+		if len(names) == 0 {
+			names = []string{""}
+		}
+		for _, name := range names {
+			s := &grant.Settings{}
+			if client != nil {
+				if *s, err = client.AWSSettings(cmd.Context(), of.ID, name); err != nil {
+					return nil, nil, err
+				}
+			}
+			if f.Changed("s3-region") {
+				set["s3-region"](s) // first, since others take it over
+			}
+			for name, apply := range set {
+				if f.Changed(name) {
+					apply(s)
+				}
+			}
+			if err := s.Check(); err != nil {
 				return nil, nil, err
 			}
+			plan = append(plan, s)
 		}
-		if f.Changed("s3-region") {
-			set["s3-region"](s) // first, since others take it over
-		}
-		for name, apply := range set {
-			if f.Changed(name) {
-				apply(s)
+		return client, plan, nil
+	}
+}
+
+// warnOfOthers tells of pipelines that have roles of the plan and are not in it: documents that replace the roles' would take their rights.
+func warnOfOthers(w io.Writer, plan grant.Plan) {
+	var others []string
+	for _, s := range plan {
+		for _, name := range s.SharedWith {
+			if !slices.Contains(others, name) && !slices.ContainsFunc(plan, func(s *grant.Settings) bool { return s.Pipeline == name }) {
+				others = append(others, name)
 			}
 		}
-		return client, s, s.Check()
+	}
+	if len(others) > 0 {
+		fmt.Fprintf(w, "warning: pipelines that are not named have the same roles, and would lose their rights to these documents: %s\n"+
+			"Name all of them; create a pipeline that is yet to be created with these roles first, or plan other roles for it with --s3-role and the like.\n", strings.Join(others, " "))
 	}
 }

@@ -64,7 +64,7 @@ func TestWrongPlansAreMistakesOfTheUser(t *testing.T) {
 		`the bucket: "Lake!"`:        {"aws", "policies", "--s3-bucket", "Lake!", "--external-id", "token"},
 		"there is only --local":      append([]string{"aws", "doctor"}, plan...),
 		"its account is not known":   {"aws", "terraform", "--s3-bucket", "lake", "--s3-region", "eu-central-1", "--glue-database", "d", "--external-id", "token"},
-		"accepts at most 1 arg(s)":   {"aws", "policies", "a", "b"},
+		"accepts at most 1 arg(s)":   {"aws", "doctor", "a", "b"},
 		"either a workgroup or a cl": append([]string{"aws", "policies", "--redshift-cluster", "c"}, plan...),
 	} {
 		root := newRoot()
@@ -109,4 +109,18 @@ func TestAReportIsPrintedWithWhatToDo(t *testing.T) {
 1 ok, 1 red, 0 warnings, 0 unclear, 0 skipped
 2 questions that AWS's documents leave open are not settled for this account: once all is green, run it with --deep
 `, b.String())
+}
+
+func TestPipelinesThatWouldLoseTheirRightsAreNamed(t *testing.T) {
+	warned := func(plan ...*grant.Settings) string {
+		var b bytes.Buffer
+		warnOfOthers(&b, plan)
+		return b.String()
+	}
+	a, b := &grant.Settings{Pipeline: "a", SharedWith: []string{"b", "c"}}, &grant.Settings{Pipeline: "b", SharedWith: []string{"a", "c"}}
+	require.Contains(t, warned(a), "documents: b c\n")
+	require.Contains(t, warned(a, b), "documents: c\n")
+	require.Contains(t, warned(&grant.Settings{SharedWith: []string{"a"}}), "documents: a\n", "one that is yet to be created")
+	require.Empty(t, warned(a, b, &grant.Settings{Pipeline: "c", SharedWith: []string{"a", "b"}}))
+	require.Empty(t, warned(&grant.Settings{Pipeline: "d"}))
 }

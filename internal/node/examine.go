@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/refract-io/refract/internal/aws/assume"
 	"github.com/refract-io/refract/internal/aws/doctor"
@@ -19,7 +22,12 @@ type examiner struct{ *destinations }
 // Settings implements control.AWS.
 func (x *examiner) Settings(ctx context.Context, p *project.Project, name string) (*grant.Settings, error) {
 	s := &grant.Settings{Project: p.ID, ExternalID: p.Token}
+	all, err := x.store.List(ctx, p.ID)
+	if err != nil {
+		return nil, fmt.Errorf("looking for pipelines with the same roles: %w", err)
+	}
 	if name == "" {
+		s.SharedWith = planned(p.ID, all)
 		return s, nil
 	}
 	found, err := x.store.Find(ctx, p.ID, name)
@@ -35,7 +43,41 @@ func (x *examiner) Settings(ctx context.Context, p *project.Project, name string
 			"leave the name out and give flags such as --s3-bucket to plan another")
 	}
 	x.describe(s, d)
+	s.SharedWith = sharing(d, all)
 	return s, nil
+}
+
+// sharing are the names of the other pipelines that have one of the definition's roles.
+func sharing(d *pipeline.Definition, all []*pipeline.Pipeline) []string {
+	own := rolesOf(d)
+	return having(all, func(other *pipeline.Definition, role string) bool {
+		return other.ID != d.ID && slices.Contains(own, role)
+	})
+}
+
+// planned are the names of the pipelines that have a role of the name that one of a pipeline to be created would have.
+func planned(project int64, all []*pipeline.Pipeline) []string {
+	names := []string{grant.RoleName(project, grant.UseS3), grant.RoleName(project, grant.UseGlue), grant.RoleName(project, grant.UseRedshift)}
+	return having(all, func(_ *pipeline.Definition, role string) bool {
+		return slices.Contains(names, role[strings.LastIndexByte(role, '/')+1:])
+	})
+}
+
+// having are the names of the pipelines that have such a role and still run.
+func having(all []*pipeline.Pipeline, such func(d *pipeline.Definition, role string) bool) []string {
+	var names []string
+	for _, p := range all {
+		d := &p.Definition
+		if d.State != pipeline.Cancelled && slices.ContainsFunc(rolesOf(d), func(role string) bool { return such(d, role) }) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// rolesOf are the ARNs of the roles that the definition names.
+func rolesOf(d *pipeline.Definition) []string {
+	return slices.DeleteFunc([]string{d.S3.Role, d.Glue.Role, d.Redshift.Role}, func(role string) bool { return role == "" })
 }
 
 // describe puts the definition's settings in, and the configuration's where it has none.

@@ -55,3 +55,15 @@ func TestACatalogOfThisInstallationNeedsNothingOfGlue(t *testing.T) {
 	require.NoError(t, s.Check())
 	require.NoError(t, s.CheckAccounts(), "no document names a catalog whose account is not known")
 }
+
+func TestPipelinesWithTheSameRolesAreKnownToEachOther(t *testing.T) {
+	of := func(id, s3, glue string, state pipeline.State) *pipeline.Pipeline {
+		return &pipeline.Pipeline{Definition: pipeline.Definition{ID: id, State: state, Spec: pipeline.Spec{Name: "name of " + id, S3: pipeline.S3{Role: s3}, Glue: pipeline.Glue{Role: glue}}}}
+	}
+	a, none := of("a", "s3", "glue", ""), of("n", "", "", "")
+	all := []*pipeline.Pipeline{a, of("b", "s3", "other", ""), of("c", "other", "s3", ""), of("d", "other", "others", ""), of("e", "s3", "", pipeline.Cancelled), none}
+	require.Equal(t, []string{"name of b", "name of c"}, sharing(&a.Definition, all))
+	require.Empty(t, sharing(&none.Definition, all), "no role is nobody's")
+	require.Empty(t, planned(7, all))
+	require.Equal(t, []string{"name of p"}, planned(7, append(all, of("p", "arn:aws:iam::123456789012:role/refract-7-s3", "", ""))), "a role to be created would have that name")
+}

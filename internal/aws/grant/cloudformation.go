@@ -9,12 +9,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// CloudFormation writes the settings as a CloudFormation template in YAML: what Terraform writes, with parameters for variables.
-func (s *Settings) CloudFormation(w io.Writer, form Form) error {
-	e := emission{s, s.Roles(form)}
+// CloudFormation writes the plan as a CloudFormation template in YAML: what Terraform writes, with parameters for variables.
+func (p Plan) CloudFormation(w io.Writer, form Form) error {
+	e, err := p.emission(form)
+	if err != nil {
+		return err
+	}
 	about := "What a Refract pipeline needs in this AWS account"
-	if s.Pipeline != "" {
-		about = "What the Refract pipeline " + s.Pipeline + " needs in this AWS account"
+	if e.Pipeline != "" {
+		about = "What the Refract pipeline " + e.Pipeline + " needs in this AWS account"
 	}
 	template := object{
 		{"AWSTemplateFormatVersion", "2010-09-09"},
@@ -32,7 +35,7 @@ func (s *Settings) CloudFormation(w io.Writer, form Form) error {
 	return encoder.Close()
 }
 
-func (e emission) parameters() object {
+func (e *emission) parameters() object {
 	exporter := object{{"Type", "String"}, {"Description", "The user or role whose credentials the exporting process has."}}
 	if e.Exporter != "" {
 		exporter = append(exporter, member{"Default", e.Exporter})
@@ -50,7 +53,7 @@ func (e emission) parameters() object {
 	return p
 }
 
-func (e emission) conditions() object {
+func (e *emission) conditions() object {
 	isTrue := func(parameter string) any { return call("Equals", []any{call("Ref", parameter), "true"}) }
 	c := object{{"BucketIsNew", isTrue("CreateBucket")}}
 	if e.Glue != nil {
@@ -59,7 +62,7 @@ func (e emission) conditions() object {
 	return c
 }
 
-func (e emission) resources() object {
+func (e *emission) resources() object {
 	r := object{}
 	for _, role := range e.Roles {
 		policies := []any{}
@@ -87,7 +90,7 @@ func (e emission) resources() object {
 }
 
 // bucket ends uploads that were never completed: their parts are invisible and cost money.
-func (e emission) bucket() object {
+func (e *emission) bucket() object {
 	block := object{{"BlockPublicAcls", true}, {"BlockPublicPolicy", true}, {"IgnorePublicAcls", true}, {"RestrictPublicBuckets", true}}
 	rule := object{{"Id", "abort-incomplete-multipart-uploads"}, {"Status", "Enabled"}, {"AbortIncompleteMultipartUpload", object{{"DaysAfterInitiation", 7}}}}
 	b := object{{"BucketName", e.S3.Bucket}, {"PublicAccessBlockConfiguration", block}, {"LifecycleConfiguration", object{{"Rules", []any{rule}}}}}
@@ -103,7 +106,7 @@ func (e emission) bucket() object {
 	return b
 }
 
-func (e emission) lakeFormation() object {
+func (e *emission) lakeFormation() object {
 	account := e.glueAccount()
 	tables := object{{"Table", object{{"CatalogId", account}, {"DatabaseName", e.Glue.Database}, {"TableWildcard", object{}}}}}
 	var out object
@@ -116,7 +119,9 @@ func (e emission) lakeFormation() object {
 	for _, role := range e.Catalog() {
 		add("LakeDatabasePermissions", role, object{{"Database", object{{"CatalogId", account}, {"Name", e.Glue.Database}}}}, "CREATE_TABLE", "DESCRIBE")
 		add("LakeTablePermissions", role, tables, "ALTER", "DELETE", "DESCRIBE", "DROP", "INSERT", "SELECT")
-		add("LakeLocationPermissions", role, object{{"DataLocation", object{{"CatalogId", account}, {"ResourceArn", e.Location()}}}}, "DATA_LOCATION_ACCESS")
+		for i, location := range e.Locations {
+			add(numbered("LakeLocationPermissions", i), role, object{{"DataLocation", object{{"CatalogId", account}, {"ResourceArn", location}}}}, "DATA_LOCATION_ACCESS")
+		}
 	}
 	for _, role := range e.Warehouse() {
 		add("WarehousePermissions", role, tables, "DESCRIBE", "SELECT")
@@ -124,13 +129,13 @@ func (e emission) lakeFormation() object {
 	return out
 }
 
-func (e emission) outputs() object {
+func (e *emission) outputs() object {
 	var out object
 	for _, role := range e.Roles {
 		for _, use := range role.Uses {
 			about := "Give it to the pipeline as --" + string(use) + "-role."
 			if use == UseRedshift {
-				about += " Associate it with the namespace or cluster, beside the roles that are there, and after the first connection run: " + e.GrantCreate()
+				about += " Associate it with the namespace or cluster, beside the roles that are there, and after the first connection run: " + strings.Join(e.GrantCreates, " ")
 			}
 			out = append(out, member{logicalID(string(use)) + "Role", object{{"Description", about}, {"Value", arnOf(role)}}})
 		}
@@ -139,7 +144,7 @@ func (e emission) outputs() object {
 }
 
 // document is the policy's own text as YAML, with the exporter as the parameter.
-func (e emission) document(p Policy) *yaml.Node {
+func (e *emission) document(p Policy) *yaml.Node {
 	var read yaml.Node
 	if err := yaml.Unmarshal([]byte(p.Text), &read); err != nil {
 		panic(err) // JSON is YAML

@@ -28,13 +28,13 @@ func publishedText(t *testing.T, name string) string {
 
 func terraform(t require.TestingT, s *grant.Settings, form grant.Form) []byte {
 	var b bytes.Buffer
-	require.NoError(t, s.Terraform(&b, form))
+	require.NoError(t, grant.Plan{s}.Terraform(&b, form))
 	return b.Bytes()
 }
 
 func cloudFormation(t require.TestingT, s *grant.Settings, form grant.Form) []byte {
 	var b bytes.Buffer
-	require.NoError(t, s.CloudFormation(&b, form))
+	require.NoError(t, grant.Plan{s}.CloudFormation(&b, form))
 	return b.Bytes()
 }
 

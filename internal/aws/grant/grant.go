@@ -24,6 +24,8 @@ type Settings struct {
 	Project int64 `json:"project_id,omitempty"`
 	// Pipeline names the pipeline in what is printed. It may be empty.
 	Pipeline string `json:"pipeline,omitempty"`
+	// SharedWith names other pipelines of the project that have a role of this one, or of the name that a role to be created would have.
+	SharedWith []string `json:"shared_with,omitempty"`
 	// Schematized is true for pipelines of type aws: their guide has Glue documents of its own.
 	Schematized bool `json:"schematized,omitempty"`
 	// ExternalID is sent with every AssumeRole: the project's token.

@@ -278,7 +278,7 @@ func TestRolesTrustTheExporterWithItsExternalIDAndRedshiftOnlyWhereItReads(t *te
 
 func TestTheExporterMayAssumeThePipelinesRolesAndNoOthers(t *testing.T) {
 	s := settings()
-	d, err := policy.ParseIdentity([]byte(s.Assuming(grant.Narrowed).Text))
+	d, err := policy.ParseIdentity([]byte(grant.Plan{s}.Assuming(grant.Narrowed).Text))
 	require.NoError(t, err)
 	may := func(arn string) bool {
 		return policy.Evaluate(&policy.Request{Action: "sts:AssumeRole", Resource: arn}, d).Allowed

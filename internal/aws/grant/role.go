@@ -92,13 +92,18 @@ func (s *Settings) Roles(form Form) []Role {
 	return roles
 }
 
+// RoleName is the name of a role that is yet to be created: the project's, so that its pipelines have one role for a use.
+func RoleName(project int64, use Use) string {
+	if project == 0 {
+		return "refract-" + string(use)
+	}
+	return fmt.Sprintf("refract-%d-%s", project, use)
+}
+
 func (s *Settings) newRole(use Use, arn string) Role {
 	r := Role{ARN: arn, Path: "/"}
 	if arn == "" {
-		r.Name = "refract-" + string(use)
-		if s.Project != 0 {
-			r.Name = fmt.Sprintf("refract-%d-%s", s.Project, use)
-		}
+		r.Name = RoleName(s.Project, use)
 		return r
 	}
 	r.Name = arn[strings.LastIndexByte(arn, '/')+1:]
@@ -191,16 +196,6 @@ func (s *Settings) trust(form Form, uses []Use) Policy {
 		})
 	}
 	return narrowed("trust", d)
-}
-
-// Assuming is what the exporter's own identity needs: IAM asks both sides when they are in different accounts.
-func (s *Settings) Assuming(form Form) Policy {
-	var arns Texts
-	for _, r := range s.Roles(form) {
-		account := cmp.Or(accountOf(r.ARN), s.Account, s.anyRole(), "*")
-		arns = append(arns, "arn:"+partition(s.S3.Region)+":iam::"+account+":role"+r.Path+r.Name)
-	}
-	return narrowed("refract-assume", document(Statement{Sid: "RefractAssume", Effect: "Allow", Action: Texts{"sts:AssumeRole"}, Resource: arns}))
 }
 
 // Missing returns the statement of the narrowed documents that allows the action to the role of this use, reduced to that action.
