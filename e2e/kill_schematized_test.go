@@ -73,6 +73,7 @@ func TestKillSchematized(t *testing.T) {
 	s.AwaitPublished(p.ID)
 	s.AwaitAttached(p.ID)
 	s.RequireExact("shop")
+	s.RequireSpectrumSafe(filepath.Join(s.Dir, "lake"), p.ID)
 	for _, query := range []string{
 		"SELECT id FROM " + syncSchema + ".mp_master_event", "SELECT id FROM " + appendSchema + ".mp_master_event",
 		"SELECT id FROM " + multiSchema + ".viewed UNION ALL SELECT id FROM " + multiSchema + ".imported",

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -82,6 +83,7 @@ func TestEveryKindOfPipelineUnderTraffic(t *testing.T) {
 		columns += len(section.Lines)
 	}
 	require.Greater(t, columns, 20)
+	s.RequireSpectrumSafe(filepath.Join(s.Dir, "lake"), p.ID)
 	require.Contains(t, s.MustRun("pipeline", "schema", "tables"), "mp_insert_id")
 }
 

@@ -1,13 +1,23 @@
 package harness
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	parquetgo "github.com/parquet-go/parquet-go"
+
+	"github.com/refract-io/refract/internal/export/parquet"
+	"github.com/refract-io/refract/internal/export/pipeline"
 )
 
 // Strays returns what lies in the lake's folder and is neither a manifest nor named by one, and what a manifest names and is not there.
@@ -75,6 +85,79 @@ func (s *Service) Strays(lake string) []string {
 	}
 	slices.Sort(wrong)
 	return wrong
+}
+
+// RequireSpectrumSafe checks the footer and the page headers of every Parquet file in the lake's folder: they must be what Redshift Spectrum
+// reads, with the first of the columns that `refract pipeline schema` tells of the table. It fails if there are none.
+func (s *Service) RequireSpectrumSafe(lake string, project int64) {
+	s.tb.Helper()
+	all, err := s.API().Pipelines(s.Context(), project)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	files, checked := 0, 0
+	for _, x := range all {
+		if x.Format != string(pipeline.Parquet) {
+			continue
+		}
+		var schema struct {
+			Tables []pipeline.SchemaTable `json:"tables"`
+		}
+		if err := s.API().Nessie(s.Context(), "schema", project, url.Values{"name": {x.ID}}, &schema); err != nil {
+			s.tb.Fatal(err)
+		}
+		for _, t := range schema.Tables {
+			var columns []parquet.Column
+			for _, c := range t.Columns {
+				columns = append(columns, parquet.Column{Name: c.Name, Type: c.Type.Parquet()})
+			}
+			dir := filepath.Join(lake, x.Prefix, strconv.FormatInt(project, 10), strings.TrimPrefix(t.Name, x.TablePrefix))
+			checked += s.checkFiles(dir, columns)
+		}
+	}
+	err = filepath.WalkDir(lake, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".parquet") {
+			files++
+		}
+		return err
+	})
+	if err != nil || files == 0 || files != checked {
+		s.tb.Fatalf("%d of %d Parquet files were checked: %v", checked, files, err)
+	}
+}
+
+// checkFiles checks the Parquet files below a table's folder and returns how many there are.
+func (s *Service) checkFiles(dir string, columns []parquet.Column) (n int) {
+	s.tb.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !strings.HasSuffix(path, ".parquet") {
+			return nil // a table may have no rows any more
+		}
+		if err != nil {
+			return err
+		}
+		n++
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		f, err := parquetgo.OpenFile(bytes.NewReader(content), int64(len(content)))
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		has := len(f.Schema().Fields())
+		if has > len(columns) {
+			return fmt.Errorf("%s has %d columns, its table %d", path, has, len(columns))
+		}
+		if err := parquet.CheckSpectrumSafe(bytes.NewReader(content), int64(len(content)), columns[:has]); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
+	})
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return n
 }
 
 var (

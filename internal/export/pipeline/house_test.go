@@ -24,6 +24,7 @@ import (
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
 	"github.com/refract-io/refract/internal/platform/meta"
@@ -236,20 +237,21 @@ func (h *house) table(database, name string) []string {
 	}
 	require.NoError(h.t, err)
 	if len(table.PartitionKeys) == 0 {
-		return h.rowsBelow(table.StorageDescriptor.Location, "")
+		return h.rowsBelow(table.StorageDescriptor.Location, "", table.StorageDescriptor.Columns...)
 	}
 	partitions, err := h.catalog.GetPartitions(h.ctx, database, name, "")
 	require.NoError(h.t, err)
 	var rows []string
 	for _, p := range partitions {
-		rows = append(rows, h.rowsBelow(p.StorageDescriptor.Location, p.Values[0]+" ")...)
+		rows = append(rows, h.rowsBelow(p.StorageDescriptor.Location, p.Values[0]+" ", table.StorageDescriptor.Columns...)...)
 	}
 	slices.Sort(rows)
 	return rows
 }
 
-// rowsBelow reads as Athena and Spectrum do: everything below the location that is not hidden.
-func (h *house) rowsBelow(location, front string) []string {
+// rowsBelow reads as Athena and Spectrum do: everything below the location that is not hidden. Parquet files must be ones that Spectrum
+// reads as the table's columns say.
+func (h *house) rowsBelow(location, front string, columns ...catalog.Column) []string {
 	prefix := strings.TrimPrefix(location, h.bucket.Location(""))
 	require.True(h.t, strings.HasSuffix(prefix, "/"), "%s must end with a slash", location)
 	var rows []string
@@ -259,7 +261,7 @@ func (h *house) rowsBelow(location, front string) []string {
 			continue
 		}
 		require.NotZero(h.t, o.Size)
-		for _, row := range h.lines(o.Key) {
+		for _, row := range h.lines(o.Key, columns...) {
 			rows = append(rows, front+row)
 		}
 	}
@@ -267,9 +269,9 @@ func (h *house) rowsBelow(location, front string) []string {
 	return rows
 }
 
-func (h *house) lines(key string) []string {
+func (h *house) lines(key string, columns ...catalog.Column) []string {
 	if strings.HasSuffix(key, ".parquet") {
-		return h.parquetLines(key)
+		return h.parquetLines(key, columns)
 	}
 	body, _, err := h.bucket.Get(h.ctx, key)
 	require.NoError(h.t, err)
@@ -287,8 +289,13 @@ func (h *house) lines(key string) []string {
 	return lines
 }
 
-// parquetLines returns the rows of a Parquet file as the JSON lines of a table in that format.
-func (h *house) parquetLines(key string) []string {
+// parquetTypes are the types of columns in files by their names in Glue.
+var parquetTypes = map[string]parquet.Type{
+	"string": parquet.String, "double": parquet.Double, "boolean": parquet.Boolean, "timestamp": parquet.Timestamp,
+}
+
+// parquetLines returns the rows of a Parquet file as the JSON lines of a table in that format. The file has the first of the table's columns.
+func (h *house) parquetLines(key string, table []catalog.Column) []string {
 	body, _, err := h.bucket.Get(h.ctx, key)
 	require.NoError(h.t, err)
 	defer body.Close()
@@ -297,6 +304,12 @@ func (h *house) parquetLines(key string) []string {
 	f, err := parquetgo.OpenFile(bytes.NewReader(content), int64(len(content)))
 	require.NoError(h.t, err)
 	columns := f.Schema().Fields()
+	require.LessOrEqual(h.t, len(columns), len(table), "%s has columns that the catalog does not know", key)
+	var safe []parquet.Column
+	for _, c := range table[:len(columns)] {
+		safe = append(safe, parquet.Column{Name: c.Name, Type: parquetTypes[c.Type]})
+	}
+	require.NoError(h.t, parquet.CheckSpectrumSafe(bytes.NewReader(content), int64(len(content)), safe), key)
 	var lines []string
 	for _, g := range f.RowGroups() {
 		rows := g.Rows()

@@ -1,8 +1,11 @@
 package readback
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/lake"
+	"github.com/refract-io/refract/internal/export/parquet"
 	"github.com/refract-io/refract/internal/export/schema"
 	"github.com/refract-io/refract/internal/export/transform"
 	"github.com/refract-io/refract/internal/intake/store"
@@ -91,6 +95,7 @@ func (w *warehouse) export(versioned bool, records ...record) {
 		require.NoError(w, err)
 		for _, table := range m.Tables() {
 			layout.Table = table.Name
+			w.requireSpectrumSafe(layout, table, data)
 			root := w.bucket.Location(layout.TableDir())
 			days := map[string]bool{}
 			var parts []lake.Partition
@@ -108,6 +113,21 @@ func (w *warehouse) export(versioned bool, records ...record) {
 			}, parts)
 			require.NoError(w, err)
 		}
+	}
+}
+
+// requireSpectrumSafe checks the Parquet files of a table, which have the first of its columns.
+func (w *warehouse) requireSpectrumSafe(l lake.Layout, table *schema.Table, data []lake.Object) {
+	w.Helper()
+	for _, o := range data {
+		if !strings.HasPrefix(o.Key, l.TableDir()) || !strings.HasSuffix(o.Key, ".parquet") {
+			continue
+		}
+		body, _, err := w.bucket.Get(w.Context(), o.Key)
+		require.NoError(w, err)
+		content, err := io.ReadAll(body)
+		require.NoError(w, errors.Join(err, body.Close()))
+		require.NoError(w, parquet.CheckSpectrumSafe(bytes.NewReader(content), o.Bytes, table.ParquetColumns()[:len(o.Values)]), o.Key)
 	}
 }
 
