@@ -47,8 +47,8 @@ fuzz: ## every fuzz target for a minute
 bench: build ## measure and write docs/benchmarks.md
 	$(BIN) bench --write docs/benchmarks.md
 
-docs: ## write the references of configuration and pipelines
-	$(GO) test ./cmd/refract ./internal/export/pipeline/pipelineapi -run Reference -update
+docs: ## write the references of configuration, pipelines and reserved words
+	$(GO) test ./cmd/refract ./internal/export/pipeline/pipelineapi ./internal/export/schema -run Reference -update
 
 clean: ## remove what was built
 	rm -rf bin

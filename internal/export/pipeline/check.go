@@ -144,8 +144,6 @@ func (s *Spec) checkTime() error {
 		return refusal("from_date", "%s are exported whole: leave from_date and to_date out", s.Source)
 	case s.From < 0 || s.To < 0:
 		return refusal("from_date", "days before 1970-01-01 hold no events")
-	case s.Type == TypeRaw && s.From == 0 && !s.Trial:
-		return refusal("from_date", "is missing: it is the first folder that gets its marker")
 	case s.To != 0 && s.To < s.From:
 		return refusal("to_date", "%s lies before from_date %s", s.To, s.From)
 	}

@@ -77,7 +77,8 @@ type Spec struct {
 	// sync pipelines.
 	Interval time.Duration `json:"interval,omitempty"`
 	// From and To are the first and the last event day to export, both included: days in UTC for JSON pipelines, in the project's time
-	// zone for the others. A zero From exports everything, a zero To has no end. Snapshots take neither, raw pipelines need From.
+	// zone for the others. A zero From exports everything, a zero To has no end. Snapshots take neither. From is the first folder of a raw pipeline
+	// that gets its marker, 1970-01-01 if it is zero.
 	From event.Day `json:"from,omitempty"`
 	To   event.Day `json:"to,omitempty"`
 	// Sync makes runs of schematized events replace whole days, so that each day is one set of objects. Without it a run adds objects

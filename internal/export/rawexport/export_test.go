@@ -293,3 +293,20 @@ func TestReadsOfTheStoreWaitForEachOther(t *testing.T) {
 	}
 	require.LessOrEqual(t, most.Load(), int32(2))
 }
+
+func TestASlashAtTheEndOfAPathIsTaken(t *testing.T) {
+	h := open(t)
+	h.reader.events = week()
+	for _, request := range []*http.Request{exportRequest("from_date", "2026-08-01", "to_date", "2026-08-03"), engageRequest(), exportRequest("from_date", "x")} {
+		want := h.do(request.Clone(t.Context()))
+		request.URL.Path += "/"
+		got := h.do(request)
+		require.NotEqual(t, http.StatusNotFound, got.Code)
+		require.Equal(t, want.Code, got.Code)
+		if want.Code != http.StatusOK || request.Method == http.MethodGet {
+			require.Equal(t, want.Body.String(), got.Body.String())
+		}
+	}
+	w := h.do(httptest.NewRequest("GET", exportPath+"/more", nil))
+	require.Equal(t, http.StatusNotFound, w.Code)
+}

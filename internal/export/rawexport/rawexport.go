@@ -22,12 +22,14 @@ import (
 	"github.com/refract-io/refract/internal/platform/project"
 )
 
-// Paths are what the handler of New serves.
-var Paths = []string{exportPath, engagePath}
+// Paths are the patterns of what the handler of New serves. A slash at the end is taken, as on the paths of ingestion, where Mixpanel's clients
+// send one.
+var Paths = []string{exportPath, exportPath + slash, engagePath, engagePath + slash}
 
 const (
 	exportPath = "/api/2.0/export"
 	engagePath = "/api/query/engage"
+	slash      = "/{$}"
 )
 
 // Reader is the event store. It is safe for concurrent use. Errors of class transient pass by themselves; an error of fn ends a scan and
@@ -104,8 +106,10 @@ func New(c Config) http.Handler {
 		sessions: newSessions(c.Now), slots: make(chan struct{}, c.Parallel),
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+exportPath, s.export)
-	mux.HandleFunc("POST "+engagePath, s.engage)
+	for _, end := range []string{"", slash} {
+		mux.HandleFunc("GET "+exportPath+end, s.export)
+		mux.HandleFunc("POST "+engagePath+end, s.engage)
+	}
 	return mux
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/refract-io/refract/internal/event"
@@ -57,7 +58,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(answer.retry.Seconds()))))
 	}
 	body := []byte(answer.message)
-	if r.URL.Path == exportPath && answer.code == http.StatusBadRequest {
+	if strings.TrimSuffix(r.URL.Path, "/") == exportPath && answer.code == http.StatusBadRequest {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 	} else {
 		h.Set("Content-Type", "application/json")

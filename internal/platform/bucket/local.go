@@ -81,12 +81,17 @@ func (l *Local) stamp() time.Time {
 // Location implements Bucket.
 func (l *Local) Location(key string) string { return "s3://" + l.name + "/" + key }
 
+// LocalReserves reports whether a local bucket keeps the key, and all keys below it, for itself.
+func LocalReserves(key string) bool {
+	return key == stagingDir || strings.HasPrefix(key, stagingDir+"/")
+}
+
 // LocalPath implements LocalPather.
 func (l *Local) LocalPath(key string) (string, error) {
 	if err := CheckKey(key); err != nil {
 		return "", err
 	}
-	if key == stagingDir || strings.HasPrefix(key, stagingDir+"/") {
+	if LocalReserves(key) {
 		return "", fmt.Errorf("object key %q is reserved", key)
 	}
 	return filepath.Join(l.root, filepath.FromSlash(key)), nil

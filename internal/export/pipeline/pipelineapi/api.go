@@ -99,6 +99,7 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	for _, c := range calls() {
 		mux.HandleFunc(Root+c.name, s.handle(c))
+		mux.HandleFunc(Root+c.name+"/{$}", s.handle(c))
 	}
 	mux.HandleFunc(Root, func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, &refusal{status: http.StatusNotFound, message: fmt.Sprintf("there is no call %q of the pipelines API", strings.TrimPrefix(r.URL.Path, Root))})

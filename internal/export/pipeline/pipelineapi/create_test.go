@@ -75,6 +75,8 @@ func TestWhatCreateTakes(t *testing.T) {
 		{"an expression", with(awsForm, "where", `properties["plan"] == "pro"`), shown{"where": `properties["plan"] == "pro"`}},
 		{"a KMS key", with(awsForm, "s3_encryption", "kms", "s3_kms_key_id", kmsKey), shown{"s3_encryption": "kms", "s3_kms_key_id": kmsKey}},
 		{"the account's KMS key", with(awsForm, "s3_encryption", "kms"), shown{"s3_encryption": "kms", "s3_kms_key_id": nil}},
+		{"raw events of all days", with(rawForm, "from_date", "1970-01-01"), shown{"from_date": nil}},
+		{"a prefix that only a local bucket keeps for itself", with(awsForm, "s3_prefix", ".staging"), shown{"s3_prefix": ".staging"}},
 		{"slashes around a prefix", with(awsForm, "s3_prefix", "/a/b/"), shown{"s3_prefix": "a/b"}},
 		{"me-south-1 for raw pipelines", with(rawForm, "s3_region", "me-south-1"), shown{"s3_region": "me-south-1"}},
 		{"Glue", with(glueForm, "glue_table_prefix", "prod_"), shown{
@@ -182,6 +184,7 @@ func TestWhatCreateRefuses(t *testing.T) {
 		{"a region that does not exist", with(rawForm, "s3_region", "us-west-9"), "s3_region", "sa-east-1 or me-south-1"},
 		{"a role that is none", with(awsForm, "s3_role", "admin"), "s3_role", "arn:aws:iam::<account>:role/<name>"},
 		{"a prefix that climbs", with(awsForm, "s3_prefix", "a/../b"), "s3_prefix", "s3_prefix: "},
+		{"a prefix that the lake keeps for itself", with(jsonForm, "s3_prefix", "/.staging/a"), "s3_prefix", `s3_prefix: "/.staging/a" is where the installation's own lake keeps`},
 		{"an unknown encryption", with(awsForm, "s3_encryption", "rot13"), "s3_encryption", "use none, aes or kms"},
 		{"a key without KMS", with(awsForm, "s3_encryption", "aes", "s3_kms_key_id", kmsKey), "s3_kms_key_id", "s3_kms_key_id: only the encryption kms has a key"},
 		{"an endpoint that is no address", with(jsonForm, "s3_bucket", "b", "s3_endpoint", "minio"), "s3_endpoint", "s3_endpoint: "},

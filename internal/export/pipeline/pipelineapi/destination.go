@@ -2,8 +2,10 @@ package pipelineapi
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/refract-io/refract/internal/export/pipeline"
+	"github.com/refract-io/refract/internal/platform/bucket"
 )
 
 // own reports whether the destination is the installation's own lake.
@@ -23,6 +25,9 @@ func (s *server) settleDestination(spec *pipeline.Spec) error {
 	d := &spec.S3
 	if s.own(spec) {
 		d.Bucket = s.Lake
+		if bucket.LocalReserves(strings.Trim(d.Prefix, "/")) {
+			return bad("s3_prefix", "%q is where the installation's own lake keeps what is being written: choose another", d.Prefix)
+		}
 		if err := refuseForLake(spec); err != nil {
 			return err
 		}

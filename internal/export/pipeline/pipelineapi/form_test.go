@@ -93,3 +93,14 @@ func FuzzForm(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+func TestASlashAtTheEndOfACallIsTaken(t *testing.T) {
+	h := open(t)
+	h.create("type", "json")
+	_, want := h.post("jobs", nil)
+	status, got := h.post("jobs/", nil)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, want, got)
+	status, got = h.post("jobs/more", nil)
+	require.Equal(t, http.StatusNotFound, status, got)
+}
