@@ -3,6 +3,7 @@ package pipelineapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/export/schema"
+	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/project"
 )
 
 // run is a row of the run history.
@@ -107,6 +110,16 @@ var someRuns = []run{
 	}},
 }
 
+func TestTheAnswerToATrial(t *testing.T) {
+	h := open(t)
+	status, body := h.post("create", with(awsForm, "trial", "true"))
+	require.Equal(t, http.StatusOK, status, body)
+	requireGolden(t, "create-trial.json", body)
+	status, body = h.post("create", with(rawForm, "trial", "true"))
+	require.Equal(t, http.StatusOK, status, body)
+	requireGolden(t, "create-trial-raw.json", body)
+}
+
 // TestAnswers compares the answer of every call with what the documentation shows.
 func TestAnswers(t *testing.T) {
 	h := open(t)
@@ -152,21 +165,35 @@ func TestAnswers(t *testing.T) {
 
 func TestErrorAnswers(t *testing.T) {
 	h := open(t)
-	for file, c := range map[string]struct {
-		call, authorization string
-		form                url.Values
-		status              int
+	secret, err := project.NewRegistry(h.db).CreateServiceAccount(t.Context(), "analyst", shopID, project.Analyst, time.Time{})
+	require.NoError(t, err)
+	trouble := map[int]error{503: fault.New(fault.Transient, "asking the log", "", errors.New("no"), ""), 500: errors.New("index out of range")}
+	var arrived error
+	h.serve(Config{Arrived: func(context.Context) error { return arrived }})
+	own := basic(h.secret, "")
+	for _, c := range []struct {
+		file, method, call, authorization string
+		form                              url.Values
+		status                            int
 	}{
-		"error-400.json": {"create", basic(h.secret, ""), with(awsForm, "data_format", "csv"), 400},
-		"error-401.json": {"jobs", basic("someone", "else"), nil, 401},
-		"error-404.json": {"pause", basic(h.secret, ""), pairs("name", "nothing"), 404},
+		{"error-400.json", http.MethodPost, "create", own, with(awsForm, "data_format", "csv"), 400},
+		{"error-401.json", http.MethodPost, "jobs", basic("someone", "else"), nil, 401},
+		{"error-403.json", http.MethodPost, "jobs", basic("analyst", secret), pairs("project_id", itoa(shopID)), 403},
+		{"error-404.json", http.MethodPost, "pause", own, pairs("name", "nothing"), 404},
+		{"error-404-call.json", http.MethodPost, "fly", own, nil, 404},
+		{"error-405.json", http.MethodDelete, "cancel", own, nil, 405},
+		{"error-413.json", http.MethodPost, "create", own, pairs("type", strings.Repeat("x", maxBody)), 413},
+		{"error-503.json", http.MethodPost, "create", own, jsonForm, 503},
+		{"error-500.json", http.MethodPost, "create", own, jsonForm, 500},
 	} {
-		t.Run(file, func(t *testing.T) {
+		t.Run(c.file, func(t *testing.T) {
+			arrived = trouble[c.status]
 			r := newRequest(c.call, c.form)
+			r.Method = c.method
 			r.Header.Set("Authorization", c.authorization)
 			status, body := h.do(r)
 			require.Equal(t, c.status, status, body)
-			requireGolden(t, file, body)
+			requireGolden(t, c.file, body)
 		})
 	}
 }
