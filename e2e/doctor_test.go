@@ -85,7 +85,7 @@ func TestAnAccountAsRefractPrintsIt(t *testing.T) {
 		"type": {"json"}, "data_source": {"events"}, "frequency": {"continuous"}, "interval": {"100ms"},
 		"s3_bucket": {"lake"}, "s3_prefix": {"mixpanel"}, "s3_region": {"us-east-1"}, "s3_role": {roles[1]}, "s3_encryption": {"kms"}, "s3_kms_key_id": {doctorKey},
 		"use_glue": {"true"}, "glue_database": {"mixpanel"}, "glue_role": {roles[3]},
-		"redshift_workgroup": {workgroup}, "redshift_database": {"dev"}, "redshift_role": {roles[5]},
+		"redshift_workgroup": {workgroup}, "redshift_database": {"dev"}, "redshift_role": {roles[5]}, "redshift_grant_usage": {"IAMR:refract-7-redshift"},
 	})
 	require.NoError(t, err)
 	sender := harness.Sender{Service: s, Token: p.Token}
@@ -116,6 +116,24 @@ func TestAnAccountAsRefractPrintsIt(t *testing.T) {
 	require.Zero(t, text.Status, text.Stdout)
 	require.Contains(t, text.Stdout, fmt.Sprint(len(doctorQuestions), " questions that AWS's documents leave open are not settled"))
 	require.Contains(t, text.Stdout, "  ok     a wrong external ID for refract-7-s3")
+	require.Regexp(t, `ok     reader IAMR:refract-7-redshift +has USAGE and TEMP`, text.Stdout)
+
+	// A second pipeline with the first one's roles: documents for one alone would take the other's rights.
+	second, err := s.API().CreatePipeline(s.Context(), p.ID, url.Values{
+		"type": {"json"}, "data_source": {"people"}, "s3_bucket": {"lake"}, "s3_prefix": {"people"}, "s3_region": {"us-east-1"}, "s3_role": {roles[1]},
+		"use_glue": {"true"}, "glue_database": {"mixpanel"}, "glue_role": {roles[3]}, "name": {"second"},
+	})
+	require.NoError(t, err)
+	alone := s.Run("aws", "policies", names[0], "--project", "shop")
+	require.Zero(t, alone.Status, alone.Stderr)
+	require.Contains(t, alone.Stderr, "would lose their rights to these documents: ")
+	require.NotContains(t, alone.Stdout, "arn:aws:s3:::lake/people/7/*")
+	both := s.Run("aws", "policies", names[0], second[0], "--project", "shop")
+	require.Zero(t, both.Status, both.Stderr)
+	require.Empty(t, both.Stderr)
+	for _, folder := range []string{"mixpanel", "people"} {
+		require.Contains(t, both.Stdout, `"arn:aws:s3:::lake/`+folder+`/7/*"`)
+	}
 }
 
 // accounts is the file of identities with the roles and policies that were printed.

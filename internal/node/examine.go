@@ -99,7 +99,7 @@ func (x *examiner) describe(s *grant.Settings, d *pipeline.Definition) {
 	if r := &d.Redshift; r.Named() {
 		s.Redshift = &grant.Redshift{
 			Workgroup: r.Workgroup, Cluster: r.Cluster, DBUser: r.DBUser, SecretARN: r.SecretARN, Database: r.Database,
-			Region: x.region(cmp.Or(r.Region, d.Glue.Region, d.S3.Region)), Role: r.Role, Schema: r.Schema,
+			Region: x.region(cmp.Or(r.Region, d.Glue.Region, d.S3.Region)), Role: r.Role, Schema: r.Schema, Readers: r.GrantUsage,
 		}
 	}
 }

@@ -108,6 +108,22 @@ func TestAnswersOfAWSAreExplained(t *testing.T) {
 			want: want{"s3", "encryption", doctor.Failed, `the pipeline asks for AES256, and the object has "aws:kms"`, "", ""}},
 		"another key": {change: func(s *grant.Settings) { s.S3.KMSKey = strings.Replace(keyARN, "1234abcd", "9999ffff", 1) },
 			want: want{"s3", "encryption", doctor.Failed, "the object has " + keyARN, "", ""}},
+		"an alias of another account": {change: func(s *grant.Settings) {
+			s.S3.KMSKey = "arn:aws:kms:eu-central-1:999999999999:alias/lake"
+		}, want: want{"s3", "encryption", doctor.Failed, "is a key of the account 123456789012, and not of 999999999999", "give the pipeline the key's ARN", ""}},
+		"an alias that is looked up in the role's account": {change: func(s *grant.Settings) { s.S3.KMSKey = "alias/lake" },
+			want: want{"s3", "encryption", doctor.Passed, "", "", ""}},
+		"an alias that is looked up in the exporter's account": {change: func(s *grant.Settings) {
+			s.S3.KMSKey, s.S3.Role, s.Account = "alias/lake", "", "999999999999"
+		}, want: want{"s3", "encryption", doctor.Failed, "the account of whoever writes", "or a role of the key's account", ""}},
+		"a reader": {change: func(s *grant.Settings) { s.Redshift.Readers = []string{"IAM:ann"} }, script: func(f *fakeAWS) { f.sql["has_schema_privilege"] = []string{"true"} },
+			want: want{"redshift", "reader IAM:ann", doctor.Passed, "", "", ""}},
+		"a reader without USAGE": {change: func(s *grant.Settings) { s.Redshift.Readers = []string{"IAM:ann"} }, script: func(f *fakeAWS) { f.sql["has_schema_privilege"] = []string{"f"} },
+			want: want{"redshift", "reader IAM:ann", doctor.Warned, "may not use the schema", `GRANT USAGE ON SCHEMA "mp_json_export" TO "IAM:ann";`, ""}},
+		"a reader without TEMP": {change: func(s *grant.Settings) { s.Redshift.Readers = []string{"IAM:ann"} }, script: func(f *fakeAWS) { f.sql["'TEMP'"] = []string{"f"} },
+			want: want{"redshift", "reader IAM:ann", doctor.Warned, "may make no temporary tables", `GRANT TEMP ON DATABASE "dev" TO "IAM:ann";`, ""}},
+		"a reader that is not there": {change: func(s *grant.Settings) { s.Redshift.Readers = []string{"ann"} }, script: func(f *fakeAWS) { f.sql["has_schema_privilege"] = []string{`!user "ann" does not exist`} },
+			want: want{"redshift", "reader ann", doctor.Failed, "does not exist", "create it", ""}},
 		"a server without conditional writes": {operation: "PutObject if absent", answer: refusal{501, "NotImplemented", "A header you provided implies functionality that is not implemented."},
 			want: want{"s3", "conditional writes", doctor.Warned, "no conditional writes", "no two processes", ""}},
 		"uploads that can't be given up": {operation: "AbortMultipartUpload", answer: denied("s3:AbortMultipartUpload"),

@@ -46,6 +46,7 @@ func (e *examination) redshift(ctx context.Context) {
 	w.user(ctx)
 	if w.schema(ctx) {
 		w.reading(ctx)
+		w.readers(ctx)
 	}
 }
 
@@ -157,7 +158,7 @@ func (w *redshift) user(ctx context.Context) {
 		return
 	}
 	c := Check{Area: "redshift", Name: right, Status: Passed, Detail: who + " has it", Milliseconds: took.Milliseconds()}
-	if may != "true" && may != "t" && may != "1" {
+	if !holds(may) {
 		c.Status, c.Detail, c.Cause = Failed, "", fmt.Sprintf("the user %s may not create schemas in the database %s", who, w.settings.Redshift.Database)
 		c.Remedy = "as an administrator of the database run: " + warehouse.GrantCreate(w.settings.Redshift.Database, who) + ";"
 	}

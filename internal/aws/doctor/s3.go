@@ -239,10 +239,24 @@ func (o *objects) encryption(ctx context.Context, key string) {
 	case want != "" && out.ServerSideEncryption != want:
 		c.Status, c.Cause = Failed, fmt.Sprintf("the pipeline asks for %s, and the object has %q", want, out.ServerSideEncryption)
 		c.Remedy = "check what the server supports and the bucket's default encryption"
+	case kmsKey != nil && o.elsewhere(aws.ToString(out.SSEKMSKeyId)) != "":
+		// S3 looks an alias or id up in the account of whoever writes.
+		c.Status, c.Cause = Failed, fmt.Sprintf("%s is a key of the account %s, and not of %s: an alias or id is looked up in the account of whoever writes",
+			aws.ToString(out.SSEKMSKeyId), o.elsewhere(aws.ToString(out.SSEKMSKeyId)), o.settings.KeyAccount())
+		c.Remedy = "give the pipeline the key's ARN, or a role of the key's account"
 	case kmsKey != nil && strings.Contains(*kmsKey, ":key/") && aws.ToString(out.SSEKMSKeyId) != *kmsKey:
 		c.Status, c.Cause = Failed, fmt.Sprintf("the pipeline asks for the key %s, and the object has %s", *kmsKey, aws.ToString(out.SSEKMSKeyId))
 	}
 	o.add(c)
+}
+
+// elsewhere returns the account of a key that is in another than it should be, else "".
+func (o *objects) elsewhere(key string) string {
+	parts, want := strings.SplitN(key, ":", 6), o.settings.KeyAccount()
+	if len(parts) < 6 || want == "" || parts[4] == want {
+		return ""
+	}
+	return parts[4]
 }
 
 // readable reports whether nothing was in the way of reading the object.

@@ -92,6 +92,8 @@ type Redshift struct {
 	Role      string `json:"redshift_role,omitempty"`
 	// Schema is the external schema.
 	Schema string `json:"redshift_schema,omitempty"`
+	// Readers are database users that shall read it.
+	Readers []string `json:"redshift_grant_usage,omitempty"`
 }
 
 var (
@@ -229,6 +231,14 @@ func (s *Settings) keyAccount() string {
 		return "-"
 	}
 	return cmp.Or(accountOf(s.S3.KMSKey), accountOf(s.S3.Role), s.Account, s.anyRole())
+}
+
+// KeyAccount is the account in which the key should be, or "" if nothing tells it or there is none of one's own.
+func (s *Settings) KeyAccount() string {
+	if account := s.keyAccount(); account != "-" {
+		return account
+	}
+	return ""
 }
 
 func (s *Settings) customKey() bool { return s.S3.Encryption == "kms" && s.S3.KMSKey != "" }
