@@ -66,7 +66,7 @@ type named struct {
 func (n *Node) newDestinations() *destinations {
 	return &destinations{
 		config: n.cfg.Destination, lakeName: n.cfg.Lake.Bucket, lake: n.lake, catalog: n.catalog, projects: n.projects, store: n.pipelines,
-		roles: assume.New(assume.Options{Endpoint: n.cfg.Destination.EndpointURL}), log: n.log,
+		roles: assume.New(assume.Options{Endpoint: n.cfg.Destination.EndpointURL, AnswerTimeout: n.cfg.Destination.AnswerTimeout}), log: n.log,
 		open: map[string]opened{}, named: map[string]named{},
 	}
 }

@@ -303,7 +303,7 @@ func TestAttachingBearsFaults(t *testing.T) {
 			require.Equal(t, fault.Transient, fault.ClassOf(err), err)
 		}
 	}
-	require.Positive(t, proxy.Injected())
+	require.Positive(t, proxy.Injected(""))
 	require.Equal(t, []string{"10"}, w.admin("SELECT count(*) FROM svv_external_schemas"))
 }
 

@@ -8,9 +8,11 @@
 package assume
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -41,6 +43,8 @@ type Options struct {
 	// Load returns the process's own configuration: by default the SDK's chain of environment, shared files, web identity,
 	// container and instance.
 	Load func(ctx context.Context) (aws.Config, error)
+	// AnswerTimeout bounds the wait for the beginning of an answer to each request: a minute if 0.
+	AnswerTimeout time.Duration
 }
 
 // Roles hands out configurations for AWS clients. It is safe for concurrent use.
@@ -74,7 +78,7 @@ func (r *Roles) Config(ctx context.Context, role Role) (aws.Config, error) {
 		if r.options.Endpoint != "" {
 			own.BaseEndpoint = &r.options.Endpoint
 		}
-		own.HTTPClient = HTTPClient(own.HTTPClient)
+		own.HTTPClient = httpClient(own.HTTPClient, cmp.Or(r.options.AnswerTimeout, AnswerTimeout))
 		if own.Credentials != nil {
 			own.Credentials = ownCredentials{own.Credentials}
 		}

@@ -9,16 +9,18 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// answerTimeout bounds the wait for the beginning of an answer, so that a service that never answers does not hold a caller that
-// has set itself no end.
-const answerTimeout = time.Minute
+// AnswerTimeout bounds the wait for the beginning of an answer, where Options set nothing else, so that a service that never answers
+// does not hold a caller that has set itself no end.
+const AnswerTimeout = time.Minute
 
 // connections is how many idle connections to one service are kept for the next requests.
 const connections = 64
 
 // HTTPClient returns the client that requests to AWS go through: the SDK's own with bounds if client is nil or that, else client, and in
 // either case one that answers cannot overtake.
-func HTTPClient(client aws.HTTPClient) aws.HTTPClient {
+func HTTPClient(client aws.HTTPClient) aws.HTTPClient { return httpClient(client, AnswerTimeout) }
+
+func httpClient(client aws.HTTPClient, answerTimeout time.Duration) aws.HTTPClient {
 	if client == nil {
 		client = awshttp.NewBuildableClient()
 	}

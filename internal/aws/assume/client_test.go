@@ -1,10 +1,13 @@
 package assume
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -39,4 +42,25 @@ func TestAClientIsWrappedOnce(t *testing.T) {
 	once := HTTPClient(nil)
 	require.Equal(t, once, HTTPClient(once))
 	var _ aws.HTTPClient = once
+}
+
+func TestAServiceThatNeverAnswersIsGivenUp(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	never := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // the client may be gone
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(never.Close)
+	roles := New(Options{Endpoint: never.URL, AnswerTimeout: 20 * time.Millisecond, Load: func(context.Context) (aws.Config, error) {
+		return aws.Config{
+			Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+			Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		}, nil
+	}})
+	cfg, err := roles.Config(t.Context(), Role{})
+	require.NoError(t, err)
+	_, err = sts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), nil)
+	require.ErrorContains(t, err, "awaiting response headers")
+	<-asked
 }

@@ -152,7 +152,7 @@ func (p *Proxy) partialDelete(w http.ResponseWriter, r *http.Request, q *request
 // signed returns the request with another body, signed anew.
 func (p *Proxy) signed(r *http.Request, body []byte, service string) *http.Request {
 	c := r.Clone(r.Context())
-	for _, name := range []string{"Authorization", "X-Amz-Date", "Content-Md5", "X-Amz-Checksum-Crc32", "X-Amz-Sdk-Checksum-Algorithm"} {
+	for _, name := range []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "Content-Md5", "X-Amz-Checksum-Crc32", "X-Amz-Sdk-Checksum-Algorithm"} {
 		c.Header.Del(name)
 	}
 	digest := sha256.Sum256(body)

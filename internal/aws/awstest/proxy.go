@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -33,9 +34,12 @@ const (
 	InternalErrorAfter
 	// Reset ends the connection before the request has an effect.
 	Reset
-	// ResetAfter lets the request have its effect and ends the connection instead of answering, as when an answer is lost or comes
-	// after the client's patience.
+	// ResetAfter lets the request have its effect and ends the connection instead of answering.
 	ResetAfter
+	// Stall takes the request and never answers, without any effect. It ends when the client has lost its patience.
+	Stall
+	// StallAfter lets the request have its effect and never answers.
+	StallAfter
 	// CutShort ends the connection in the middle of the answer.
 	CutShort
 	// ExpiredToken refuses the session's credentials.
@@ -66,6 +70,7 @@ type Proxy struct {
 	// credentials sign the requests that Partial shortens.
 	credentials aws.Credentials
 	forward     *httputil.ReverseProxy
+	closing     chan struct{}
 
 	mu       sync.Mutex
 	script   []*Fault
@@ -73,7 +78,7 @@ type Proxy struct {
 	rate     float64
 	effects  []Effect
 	requests map[string]int
-	injected int
+	befallen map[string]int
 }
 
 // NewProxy starts a proxy to the service at target, which ends with the test. The credentials are the clients'; only Partial needs them.
@@ -83,7 +88,7 @@ func NewProxy(tb testing.TB, target string, credentials aws.Credentials, script 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{credentials: credentials, requests: map[string]int{}}
+	p := &Proxy{credentials: credentials, closing: make(chan struct{}), requests: map[string]int{}, befallen: map[string]int{}}
 	p.Add(script...)
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -94,7 +99,10 @@ func NewProxy(tb testing.TB, target string, credentials aws.Credentials, script 
 		Transport:    &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 	}
 	server := httptest.NewServer(p)
-	tb.Cleanup(server.Close)
+	tb.Cleanup(func() {
+		close(p.closing)
+		server.Close()
+	})
 	p.URL = server.URL
 	return p
 }
@@ -123,21 +131,43 @@ func (p *Proxy) Random(seed uint64, rate float64, effects ...Effect) {
 func (p *Proxy) Requests(operation string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return of(p.requests, operation)
+}
+
+// Counts returns how many requests of each operation came.
+func (p *Proxy) Counts() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.requests)
+}
+
+// Injected returns how many requests of the operation were befallen, or of all for "".
+func (p *Proxy) Injected(operation string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return of(p.befallen, operation)
+}
+
+func of(counts map[string]int, operation string) (n int) {
 	if operation != "" {
-		return p.requests[operation]
+		return counts[operation]
 	}
-	n := 0
-	for _, requests := range p.requests {
-		n += requests
+	for _, c := range counts {
+		n += c
 	}
 	return n
 }
 
-// Injected returns how many requests were befallen.
-func (p *Proxy) Injected() int {
+// Pending returns the faults of the script that have not befallen a request yet. Those that befall all are never pending.
+func (p *Proxy) Pending() (left []Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.injected
+	for _, f := range p.script {
+		if f.Times > 0 {
+			left = append(left, *f)
+		}
+	}
+	return left
 }
 
 // next counts a request and returns what befalls it.
@@ -154,13 +184,13 @@ func (p *Proxy) next(operation string) (effect Effect, befallen bool) {
 			continue
 		}
 		f.Times--
-		p.injected++
+		p.befallen[operation]++
 		return f.Effect, true
 	}
 	if p.random != nil && p.random.Float64() < p.rate {
 		effect = p.effects[p.random.IntN(len(p.effects))]
 		if befallen = effect != CutShort || operation != "GetObject"; befallen {
-			p.injected++
+			p.befallen[operation]++
 		}
 	}
 	return effect, befallen
@@ -179,14 +209,19 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch effect {
-	case InternalErrorAfter, ResetAfter:
+	case InternalErrorAfter, ResetAfter, StallAfter:
 		// The effect does not depend on the client's patience.
 		p.forward.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
-		if effect == ResetAfter {
+		switch effect {
+		case ResetAfter:
 			hangUp(w)
-			return
+		case StallAfter:
+			p.stall(w, r)
+		default:
+			q.refuse(w, effect)
 		}
-		q.refuse(w, effect)
+	case Stall:
+		p.stall(w, r)
 	case Reset:
 		hangUp(w)
 	case CutShort:
@@ -198,6 +233,16 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		q.refuse(w, effect)
 	}
+}
+
+// stall reads what is left of the request, without which the client's end would not be seen, and waits for that.
+func (p *Proxy) stall(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // the client may be gone
+	select {
+	case <-r.Context().Done():
+	case <-p.closing:
+	}
+	hangUp(w)
 }
 
 // hangUp ends the connection with a reset.

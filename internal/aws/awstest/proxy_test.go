@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -113,8 +114,26 @@ func TestFaultsComeBeforeOrAfterTheEffect(t *testing.T) {
 			_, err = client.GetDatabases(t.Context(), &glue.GetDatabasesInput{})
 			require.NoError(t, err, "the script has ended")
 			require.Equal(t, 3, p.Requests("GetDatabases"))
-			require.Equal(t, 1, p.Injected())
+			require.Equal(t, 1, p.Injected(""))
 		})
+	}
+}
+
+func TestARequestThatStallsEndsWithItsClient(t *testing.T) {
+	for effect, reached := range map[awstest.Effect]int{awstest.Stall: 0, awstest.StallAfter: 1} {
+		b, p, cfg := house(t, awstest.Fault{Operation: "GetDatabases", Effect: effect})
+		require.Len(t, p.Pending(), 1)
+		ctx, giveUp := context.WithCancel(t.Context())
+		go func() {
+			for p.Injected("GetDatabases") == 0 || b.reached() < reached {
+				time.Sleep(time.Millisecond)
+			}
+			giveUp()
+		}()
+		_, err := glue.NewFromConfig(cfg).GetDatabases(ctx, &glue.GetDatabasesInput{})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, reached, b.reached())
+		require.Empty(t, p.Pending())
 	}
 }
 

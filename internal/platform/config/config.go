@@ -125,6 +125,8 @@ type Destination struct {
 	Region string
 	// PathStyle is "auto", "true" or "false".
 	PathStyle string
+	// AnswerTimeout bounds the wait for the beginning of an answer to each request.
+	AnswerTimeout time.Duration
 }
 
 // Pipeline is the running of pipelines.

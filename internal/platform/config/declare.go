@@ -74,6 +74,8 @@ func declare(c *Config) []*Field {
 			doc("Region of destinations where a pipeline names none. Empty is the region of AWS's own configuration (AWS_REGION and the like).", "eu-central-1"),
 		text(&c.Destination.PathStyle, "destination.path_style", "auto", choice("auto", "true", "false")).
 			doc("Whether requests to S3 name the bucket in the path instead of the host name. auto does so at addresses that are not AWS's.", "true"),
+		duration(&c.Destination.AnswerTimeout, "destination.answer_timeout", "1m", time.Second, time.Hour).
+			doc("How long a request to AWS waits for its answer to begin before it is tried again.", "30s"),
 
 		duration(&c.Pipeline.Interval, "pipeline.interval", "1s", 100*time.Millisecond, time.Hour).
 			doc("How often pipelines that are due are looked for.", "10s"),

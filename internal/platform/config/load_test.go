@@ -55,7 +55,7 @@ func TestTheDefaults(t *testing.T) {
 		SQL:       SQL{Listen: "127.0.0.1:5439", MemoryLimit: 2 << 30}, Log: Log{Replicas: 3},
 		AWS:         AWS{Listen: "127.0.0.1:4566", Region: "us-east-1", Account: "000000000000"},
 		Lake:        Lake{Bucket: "lake", Dir: "refract-data/lake"},
-		Destination: Destination{PathStyle: "auto"}, Pipeline: Pipeline{Interval: time.Second, Concurrency: 8},
+		Destination: Destination{PathStyle: "auto", AnswerTimeout: time.Minute}, Pipeline: Pipeline{Interval: time.Second, Concurrency: 8},
 		Seal: Seal{After: 500 * time.Millisecond, Bytes: 64 << 20}, QuarantineMaxBytes: 1 << 30,
 		Telemetry: Telemetry{LogLevel: slog.LevelInfo, LogFormat: "text"},
 	}, c)

@@ -26,7 +26,7 @@ func TestAConditionalPutKnowsItsOwnObjectAfterALostAnswer(t *testing.T) {
 			o, err := b.Put(t.Context(), "k", strings.NewReader(content), int64(len(content)), bucket.PutOptions{IfAbsent: true})
 			require.NoError(t, err)
 			require.EqualValues(t, len(content), o.Size)
-			require.Equal(t, 2, u.proxy.Injected())
+			require.Equal(t, 2, u.proxy.Injected(""))
 			require.Equal(t, content, u.content("k"))
 			head, err := u.direct().Head(t.Context(), "k")
 			require.NoError(t, err)
@@ -83,7 +83,7 @@ func TestAnUploadThatCannotBeCompletedIsAborted(t *testing.T) {
 			} else {
 				require.Equal(t, fault.Transient, fault.ClassOf(err), err)
 			}
-			require.Positive(t, u.proxy.Injected())
+			require.Positive(t, u.proxy.Injected(""))
 			requireNoUploads(t, u.gateway, []string{"lake"})
 		})
 	}
