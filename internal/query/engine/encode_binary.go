@@ -26,7 +26,7 @@ func (f format) appendBinary(dst []byte, t rsql.Type, v *duck.Vector, row int) [
 		return append(dst, 0)
 	case rsql.KindInt2:
 		return be.AppendUint16(dst, uint16(v.Int(row)))
-	case rsql.KindInt4, rsql.KindOID, rsql.KindRegclass:
+	case rsql.KindInt4, rsql.KindOID, rsql.KindRegclass, rsql.KindRegtype:
 		return be.AppendUint32(dst, uint32(v.Int(row)))
 	case rsql.KindInt8:
 		_, lo := v.Wide(row)

@@ -196,3 +196,17 @@ func TestPreparedStatementsTakeArguments(t *testing.T) {
 	require.Equal(t, []string{"bob"}, c.rows("SELECT distinct_id FROM mp_json_export.mp_master_event WHERE distinct_id = $1", "bob"))
 	require.Empty(t, c.rows("SELECT distinct_id FROM mp_json_export.mp_master_event WHERE distinct_id = $1", "x' OR '1'='1"))
 }
+
+func TestWhatPsqlAsksTheCatalog(t *testing.T) {
+	_, c := warehouse(t)
+	for sql, want := range map[string]string{
+		"SELECT 'pg_catalog.trigger'::pg_catalog.regtype, 'int4'::regtype = 23, 23::regtype::text, 0::regtype::varchar":                                 "2279|t|integer|-",
+		"SELECT array_to_string(array(SELECT 'x' || x FROM pg_catalog.unnest(current_schemas(true)) x) || current_schemas(true), ' ')":                  "xpg_catalog xpublic pg_catalog public",
+		"SELECT count(*) FROM pg_class c, pg_catalog.unnest(c.reloptions) AS o":                                                                         "0",
+		"SELECT pg_size_pretty(10239::bigint), pg_size_pretty(10240::bigint), pg_size_pretty(-20000000::bigint), pg_size_pretty(1099511627776::bigint)": "10239 bytes|10 kB|-19 MB|1024 GB",
+		"SELECT pg_table_size('mp_json_export.mp_master_event'::regclass)":                                                                              "NULL",
+	} {
+		require.Equal(t, []string{want}, c.rows(sql), sql)
+	}
+	require.Contains(t, c.state("SELECT 'nonsense'::regtype"), "42704: type does not exist")
+}

@@ -118,7 +118,7 @@ func systemKind(t rsql.Type) duck.Kind {
 		return duck.Int16
 	case rsql.KindInt4:
 		return duck.Int32
-	case rsql.KindInt8, rsql.KindOID, rsql.KindRegclass:
+	case rsql.KindInt8, rsql.KindOID, rsql.KindRegclass, rsql.KindRegtype:
 		return duck.Int64
 	case rsql.KindFloat4:
 		return duck.Float32

@@ -46,7 +46,7 @@ func init() {
 	system(catalogSchema, "pg_extension", "oid oid, extname name, extversion text, extnamespace oid, extowner int4", none)
 	system(catalogSchema, "pg_language", "oid oid, lanname name", none)
 	system(catalogSchema, "pg_am", "oid oid, amname name", none)
-	system(catalogSchema, "pg_tablespace", "oid oid, spcname name, spcowner int4", none)
+	system(catalogSchema, "pg_tablespace", "oid oid, spcname name, spcowner int4, spcacl text[], spcoptions text[]", pgTablespace)
 	system(catalogSchema, "pg_trigger", "oid oid, tgrelid oid, tgname name, tgisinternal bool, tgenabled char(1)", none)
 	system(catalogSchema, "pg_rewrite", "oid oid, rulename name, ev_class oid, ev_type char(1)", none)
 	system(catalogSchema, "pg_depend", "classid oid, objid oid, objsubid int4, refclassid oid, refobjid oid, refobjsubid int4, deptype char(1)", none)
@@ -116,7 +116,7 @@ var pgTypes = []struct {
 	{"timetz", rsql.TimeTZ, "D", 1270}, {"timestamp", rsql.Timestamp, "D", 1115}, {"timestamptz", rsql.TimestampTZ, "D", 1185},
 	{"intervaly2m", rsql.IntervalYM, "T", 0}, {"intervald2s", rsql.IntervalDS, "T", 0}, {"super", rsql.Super, "U", 0},
 	{"varbyte", rsql.Type{Kind: rsql.KindVarbyte}, "U", 0}, {"name", rsql.NameType, "S", 1003}, {"oid", rsql.Type{Kind: rsql.KindOID}, "N", 1028},
-	{"regclass", rsql.Type{Kind: rsql.KindRegclass}, "N", 2210},
+	{"regclass", rsql.Regclass, "N", 2210}, {"regtype", rsql.Regtype, "N", 2211},
 }
 
 func pgType(ctx context.Context, s *Session) ([][]any, error) {
@@ -125,7 +125,7 @@ func pgType(ctx context.Context, s *Session) ([][]any, error) {
 			oid, name, catalogSchemaOID, 1, size, size > 0 && size <= 8, "b", category, true, ",", 0, elem, array, false, 0, -1, 0, 0, nil,
 		}
 	}
-	out := [][]any{row(25, "text", "S", -1, 0, 1009), row(1009, "_text", "A", -1, 25, 0), row(705, "unknown", "X", -2, 0, 0)}
+	out := [][]any{row(25, "text", "S", -1, 0, 1009), row(1009, "_text", "A", -1, 25, 0), row(705, "unknown", "X", -2, 0, 0), row(2279, "trigger", "P", 4, 0, 0)}
 	for _, t := range pgTypes {
 		out = append(out, row(t.typ.OID(), t.name, t.category, t.typ.Size(), 0, t.array))
 		if t.array != 0 {
@@ -144,9 +144,17 @@ func pgDatabase(ctx context.Context, s *Session) ([][]any, error) {
 	ids := userIDs(users)
 	var out [][]any
 	for i, d := range databases {
-		out = append(out, []any{firstDatabaseOID + i, d.name, ids(d.owner), 6, "C", "C", false, true, 0, -1, 1663, nil})
+		out = append(out, []any{firstDatabaseOID + i, d.name, ids(d.owner), 6, "C", "C", false, true, 0, -1, defaultTablespace, nil})
 	}
 	return out, err
+}
+
+// defaultTablespace is PostgreSQL's number of pg_default, which everything is in as far as clients ask.
+const defaultTablespace = 1663
+
+func pgTablespace(ctx context.Context, s *Session) ([][]any, error) {
+	users, err := s.engine.users(ctx)
+	return [][]any{{defaultTablespace, "pg_default", userIDs(users)(s.engine.admin), nil, nil}}, err
 }
 
 func pgUser(ctx context.Context, s *Session) ([][]any, error) {

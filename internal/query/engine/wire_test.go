@@ -60,14 +60,26 @@ func TestPsqlDescribesTheWarehouse(t *testing.T) {
 	_, c := warehouse(t)
 	addr := listen(t, c.engine)
 	for command, want := range map[string]string{
-		`\dn`:                               "mp_json_export | admin",
-		`\l`:                                "dev ",
-		`\du`:                               "admin ",
-		`\dt mp_json_export.*`:              "mp_master_event",
-		`\d`:                                "",
-		`\d mp_json_export.mp_master_event`: "properties  | character varying(65535)",
-		`\d pg_user`:                        "usename",
-		`\conninfo`:                         `You are connected to database "dev" as user "admin"`,
+		`\dn`:                                "mp_json_export | admin",
+		`\l`:                                 "dev ",
+		`\du`:                                "admin ",
+		`\dt mp_json_export.*`:               "mp_master_event",
+		`\d`:                                 "",
+		`\d mp_json_export.mp_master_event`:  "properties  | character varying(65535)",
+		`\d pg_user`:                         "usename",
+		`\d+`:                                "",
+		`\d+ mp_json_export.mp_master_event`: "Stats target",
+		`\d+ pg_user`:                        `View "pg_catalog.pg_user"`,
+		`\dt+ mp_json_export.*`:              "permanent",
+		`\dv`:                                "",
+		`\dv+ pg_catalog.pg_user`:            "pg_user",
+		`\du+`:                               "admin ",
+		`\dn+`:                               "mp_json_export | admin",
+		`\df`:                                "result data type",
+		`\df+`:                               "result data type",
+		`\db`:                                "pg_default | admin",
+		`\db+`:                               "pg_default | admin",
+		`\conninfo`:                          `You are connected to database "dev" as user "admin"`,
 	} {
 		t.Run(command, func(t *testing.T) {
 			out, err := psql(t, addr, "-c", command)

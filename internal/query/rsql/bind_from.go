@@ -336,6 +336,15 @@ func (b *binder) bindTableFunction(t *FuncRef, s *scope) (string, []*source) {
 		}
 		return sql + " AS " + src.alias, []*source{src}
 	}
+	if t.Func.Name == "unnest" && len(t.Func.Args) == 1 {
+		if v := b.bindExpr(t.Func.Args[0], c); v.typ.Kind == KindCatalogArray {
+			src := b.derived(t, []outColumn{{name: "unnest", sql: "unnest", typ: *v.typ.Elem}}, t.Alias)
+			if t.Alias != nil && t.Alias.Columns == nil {
+				src.columns[0].name = src.name
+			}
+			return "(SELECT unnest(" + v.sql + ") AS \"unnest\") AS " + src.alias, []*source{src}
+		}
+	}
 	// Other functions in FROM are relations of the catalog, such as
 	// pg_get_late_binding_view_cols(); a column definition list renames them.
 	if len(t.Func.Args) == 0 && !t.Func.Bare {

@@ -297,8 +297,11 @@ func (b *binder) compareRows(x *Binary, left *RowExpr, c *context) value {
 	return with(sql, Bool, operands...)
 }
 
-// concat joins texts; other types but boolean take their text form.
+// concat joins texts, or the arrays of the system catalog; other types but boolean take their text form.
 func (b *binder) concat(at Node, l, r value) value {
+	if l.typ.Kind == KindCatalogArray && r.typ.Kind == KindCatalogArray {
+		return with("list_concat("+l.sql+", "+r.sql+")", l.typ, l, r)
+	}
 	if l.typ.isSuper() && r.typ.isSuper() || l.typ.Kind == KindBool || r.typ.Kind == KindBool {
 		b.undefinedOperator(at, "||", l, r)
 	}

@@ -136,3 +136,15 @@ func (b *binder) regclassText(at Node, sql string) string {
 	return "coalesce((SELECT any_value(" + alias + ".relname) FROM " + b.catalogTable(at, "pg_class") + " AS " + alias + " WHERE " + alias + ".oid = " + sql +
 		"), CAST(" + sql + " AS VARCHAR))"
 }
+
+// regtype finds the object id of a type by its name in pg_type.
+func (b *binder) regtype(at Node, sql string) string {
+	alias := b.alias()
+	return "(SELECT coalesce(min(" + alias + ".oid), TRY_CAST(" + sql + " AS BIGINT), " + raise(StateUndefinedObject, "type does not exist") + ") FROM " +
+		b.catalogTable(at, "pg_type") + " AS " + alias + " WHERE " + alias + ".typname = list_last(string_split(" + sql + ", '.')))"
+}
+
+// regtypeText gives the name of a type by its object id.
+func regtypeText(sql string) string {
+	return "CASE WHEN " + sql + " = 0 THEN '-' ELSE rs_format_type(CAST(" + sql + " AS BIGINT), -1) END"
+}

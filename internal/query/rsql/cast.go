@@ -66,6 +66,10 @@ func (b *binder) cast(at Node, v value, t Type, kind castKind) value {
 		out.sql = b.regclass(at, v.sql)
 	case v.typ.Kind == KindRegclass && t.text():
 		out.sql = b.regclassText(at, v.sql)
+	case t.Kind == KindRegtype && v.typ.text():
+		out.sql = b.regtype(at, v.sql)
+	case v.typ.Kind == KindRegtype && t.text():
+		out.sql = regtypeText(v.sql)
 	default:
 		out.sql = castSQL(v.sql, v.typ, t, kind)
 	}
@@ -157,6 +161,9 @@ func (b *binder) castLiteral(at Node, v value, t Type, kind castKind) value {
 		return out
 	case KindRegclass:
 		out.sql = b.regclass(at, quoteString(text))
+		return out.variable()
+	case KindRegtype:
+		out.sql = b.regtype(at, quoteString(text))
 		return out.variable()
 	case KindName:
 		out.sql = quoteString(text)

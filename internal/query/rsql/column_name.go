@@ -32,6 +32,7 @@ var typeLabels = map[Kind]string{
 	KindFloat8: "float8", KindChar: "bpchar", KindVarchar: "varchar", KindDate: "date", KindTime: "time", KindTimeTZ: "timetz",
 	KindTimestamp: "timestamp", KindTimestampTZ: "timestamptz", KindIntervalYM: "intervaly2m", KindIntervalDS: "intervald2s",
 	KindSuper: "super", KindVarbyte: "varbyte", KindName: "name", KindOID: "oid", KindRegclass: "regclass",
+	KindRegtype: "regtype",
 }
 
 func (b *binder) figureName(x Expr) (string, int) {

@@ -25,6 +25,12 @@ func init() {
 	define("col_description(oid, int)", text, "CAST(NULL AS VARCHAR)")
 	define("shobj_description(oid, text)", text, "CAST(NULL AS VARCHAR)")
 	define("pg_encoding_to_char(int)", name, "CASE WHEN $1 = 6 THEN 'UTF8' ELSE '' END")
+	define("pg_tablespace_location(oid)", text, "''")
+	// How much lies in a bucket for a table is not in its catalog, and the views of the system have no size at all.
+	for _, f := range []string{"pg_table_size", "pg_relation_size", "pg_total_relation_size", "pg_indexes_size", "pg_tablespace_size", "pg_database_size"} {
+		define(f+"(any)", returns(Int8), "CAST(NULL AS BIGINT)")
+	}
+	define("pg_size_pretty(int)", text, "rs_size_pretty(CAST($1 AS BIGINT))")
 	define("array_to_string(array, text)", text, "array_to_string($1, $2)")
 	define("array_upper(array, int)", int4, "CAST(len($1) AS INTEGER)")
 	define("array_lower(array, int)", int4, "CASE WHEN len($1) > 0 THEN 1 END")

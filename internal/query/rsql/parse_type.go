@@ -22,7 +22,7 @@ var typeNames = map[string]Type{
 	"varbyte": {Kind: KindVarbyte, Length: 64000}, "varbinary": {Kind: KindVarbyte, Length: 64000},
 	"binary varying": {Kind: KindVarbyte, Length: 64000}, "binary": {Kind: KindVarbyte, Length: 64000},
 	"geometry": {Kind: KindGeometry}, "geography": {Kind: KindGeography}, "hllsketch": {Kind: KindHLLSketch},
-	"name": NameType, "oid": OID, "regclass": Regclass, "regtype": Regclass, "regproc": Regclass,
+	"name": NameType, "oid": OID, "regclass": Regclass, "regtype": Regtype, "regproc": Regclass,
 }
 
 // parseType reads a type name with its arguments.

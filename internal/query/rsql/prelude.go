@@ -50,7 +50,11 @@ var macros = []string{
 	`rs_regexp_replace(s, p, r := '', start := 1, flags := '') AS rs_regexp_swap(s, p, r, CAST(start AS VARCHAR), flags)`,
 	`rs_regexp_count(s, p, start := 1, flags := '') AS CAST(rs_regexp_tally(s, p, CAST(start AS VARCHAR), flags) AS INTEGER)`,
 	`rs_regexp_instr(s, p, start := 1, n := 1, option := 0) AS CAST(rs_regexp_locate(s, p, CAST(start AS VARCHAR), CAST(n AS VARCHAR), CAST(option AS VARCHAR)) AS INTEGER)`,
+	`rs_units(n, unit) AS CAST(CAST(round(n / unit) AS BIGINT) AS VARCHAR)`,
 	`rs_quote_ident(s) AS CASE WHEN regexp_full_match(s, '[a-z_][a-z0-9_$]*') THEN s ELSE '"' || replace(s, '"', '""') || '"' END`,
+	// Each unit begins at ten of it, rounded.
+	`rs_size_pretty(n) AS CASE WHEN abs(n) < 10240 THEN CAST(n AS VARCHAR) || ' bytes' WHEN abs(n) // 512 < 20479 THEN rs_units(n, 1024) || ' kB'
+		WHEN abs(n) // 524288 < 20479 THEN rs_units(n, 1048576) || ' MB' WHEN abs(n) // 536870912 < 20479 THEN rs_units(n, 1073741824) || ' GB' ELSE rs_units(n, 1099511627776) || ' TB' END`,
 	`rs_quote_literal(s) AS '''' || replace(s, '''', '''''') || ''''`,
 
 	`rs_add_months(t, n) AS CASE WHEN last_day(t) = CAST(t AS DATE)

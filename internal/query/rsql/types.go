@@ -37,6 +37,7 @@ const (
 	KindName // name, the identifier type of the system catalog
 	KindOID
 	KindRegclass
+	KindRegtype
 	KindCatalogArray // array of Elem in the system catalog
 	KindArray        // array<> of Glue
 	KindStruct       // struct<> of Glue
@@ -102,6 +103,7 @@ var (
 	NameType    = Type{Kind: KindName}
 	OID         = Type{Kind: KindOID}
 	Regclass    = Type{Kind: KindRegclass}
+	Regtype     = Type{Kind: KindRegtype}
 	Text        = Varchar(TextLength)
 )
 
@@ -139,6 +141,7 @@ var kindInfo = map[Kind]struct {
 	KindName:         {"name", 19, 1003, 64, "VARCHAR"},
 	KindOID:          {"oid", 26, 1028, 4, "BIGINT"},
 	KindRegclass:     {"regclass", 2205, 2210, 4, "BIGINT"},
+	KindRegtype:      {"regtype", 2206, 2211, 4, "BIGINT"},
 	KindStruct:       {"struct", 4000, 1015, -1, "VARCHAR"},
 	KindMap:          {"map", 4000, 1015, -1, "VARCHAR"},
 	KindCatalogArray: {"array", 1009, 1009, -1, "VARCHAR[]"},
@@ -252,7 +255,9 @@ func (t Type) datetime() bool {
 	return t.Kind == KindDate || t.Kind == KindTimestamp || t.Kind == KindTimestampTZ
 }
 
-func (t Type) oidLike() bool { return t.Kind == KindOID || t.Kind == KindRegclass }
+func (t Type) oidLike() bool {
+	return t.Kind == KindOID || t.Kind == KindRegclass || t.Kind == KindRegtype
+}
 
 // isSuper reports whether values are JSON documents: SUPER and nested columns.
 func (t Type) isSuper() bool { return t.Kind == KindSuper || t.Nested() }
