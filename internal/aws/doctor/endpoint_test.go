@@ -325,3 +325,14 @@ func TestATrustPolicyThatNamesAnotherExporterIsToldWithOneThatNamesThisOne(t *te
 	require.Equal(t, grant.Texts{exporter}, assumed.Missing.Principal.AWS)
 	require.Contains(t, assumed.Cause, exporter+" may not assume the role")
 }
+
+func TestARegionThatTheEndpointIsNotInIsToldAsThat(t *testing.T) {
+	s := narrow()
+	c := newCloud(t, s.Roles(grant.Narrowed))
+	s.S3.Region = "us-west-2"
+	r := c.examine(t, s)
+	require.Contains(t, line(t, r, "credentials", "whose they are").Cause, "another region than the pipeline says")
+	s.S3.Region, s.Glue.Region = region, "us-west-2"
+	r = c.examine(t, s)
+	require.Contains(t, line(t, r, "glue", "glue:GetDatabase").Cause+line(t, r, "glue", "glue:GetDatabase").Remedy, "aws.region")
+}
