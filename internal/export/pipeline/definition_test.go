@@ -128,6 +128,7 @@ func TestObjectsOfACancelledRunThatCannotBePublishedAreNotForgotten(t *testing.T
 	run := h.lastRun(p)
 	require.Equal(t, Canceled, run.State)
 	require.Contains(t, run.LastError.Hint, "name another")
+	require.Contains(t, run.LastError.Message, "clearing away what run 2 has written: ")
 	_, err := h.store.Create(h.ctx, Spec{Project: h.project, Source: Events, S3: S3{Bucket: "lake"}, Glue: Glue{Use: true, Database: "mixpanel"}})
 	requireSetup(t, err, "2 objects are still there")
 	require.NoError(t, h.store.Delete(h.ctx, p.ID))

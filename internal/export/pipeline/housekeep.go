@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/platform/fault"
@@ -39,6 +40,9 @@ func (w *Worker) clear(ctx context.Context, p *Pipeline) error {
 		return err
 	}
 	o, err := w.abandon(ctx, p, run)
+	if err != nil {
+		err = fmt.Errorf("clearing away what run %d has written: %w", run.Number, err)
+	}
 	switch {
 	case err == nil && o != nil:
 		o.marked = p.Marked
