@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +82,7 @@ func TestPipelinesToAnS3Server(t *testing.T) {
 	require.Positive(t, proxy.Injected(""))
 	require.Empty(t, s.Strays(filepath.Join(g.Dir, "remote")))
 	require.Empty(t, g.Uploads(t, "remote"))
-	requireNowhere(t, s, p, g.Secret, wrong)
+	requireNowhere(t, s, p, nil, secret{what: "the server's key", text: g.Secret}, secret{what: "the wrong key", text: wrong})
 }
 
 // failedFor reports whether the last run of one of the project's pipelines failed with the class.
@@ -97,8 +100,16 @@ func failedFor(t *testing.T, s *harness.Service, p control.Project, class string
 	return false
 }
 
-// requireNowhere looks for secrets in what the service shows and keeps: its logs, its metrics, the histories of runs, and its files.
-func requireNowhere(t *testing.T, s *harness.Service, p control.Project, secrets ...string) {
+// secret is a text that nobody may be shown.
+type secret struct {
+	what, text string
+	// kept are the files and folders of the data folder that hold it by design.
+	kept []string
+}
+
+// requireNowhere looks for secrets in what the service shows and keeps: its logs, its metrics, the histories of runs, answers to requests, and
+// its files.
+func requireNowhere(t *testing.T, s *harness.Service, p control.Project, answers []string, secrets ...secret) {
 	t.Helper()
 	pipelines, err := s.API().Pipelines(s.Context(), p.ID)
 	require.NoError(t, err)
@@ -117,18 +128,25 @@ func requireNowhere(t *testing.T, s *harness.Service, p control.Project, secrets
 	metrics, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	for _, secret := range secrets {
-		for place, text := range map[string]string{"logs": s.Logs(), "history": string(history), "metrics": string(metrics)} {
-			require.NotContains(t, text, secret, place)
+		require.NotEmpty(t, secret.text, secret.what)
+		for place, text := range map[string]string{"logs": s.Logs(), "history": string(history), "metrics": string(metrics), "answers": strings.Join(answers, "\n")} {
+			if i := strings.Index(text, secret.text); i >= 0 {
+				require.Fail(t, secret.what+" is shown in the "+place, text[max(0, i-200):min(len(text), i+200)])
+			}
 		}
 		require.NoError(t, filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			name, err := filepath.Rel(s.Dir, path)
+			if err != nil || slices.ContainsFunc(secret.kept, func(kept string) bool { return strings.HasPrefix(name, kept) }) {
 				return err
 			}
 			content, err := os.ReadFile(path)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) { // the service goes on working
 				return err
 			}
-			require.NotContains(t, string(content), secret, path)
+			require.False(t, bytes.Contains(content, []byte(secret.text)), "%s is in %s", secret.what, path)
 			return nil
 		}))
 	}
