@@ -9,6 +9,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/refract-io/refract/internal/aws/denial"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
 
@@ -61,7 +62,7 @@ func (c *Client) ofCode(code, message string) (fault.Class, string) {
 		}
 		return fault.Setup, ""
 	case "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException", "MissingAuthenticationTokenException":
-		return fault.Setup, "check the AWS credentials and the clock of this machine"
+		return fault.Setup, denial.SignatureHint(message)
 	case "ActiveStatementsExceededException", "ActiveSessionsExceededException", "ThrottlingException", "Throttling", "TooManyRequestsException",
 		"RequestLimitExceeded", "InternalServerException", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException", "ExecuteStatementException",
 		"DatabaseConnectionException", "QueryTimeoutException", "ExpiredTokenException", "RequestExpired", "UnknownError":

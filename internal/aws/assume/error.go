@@ -49,10 +49,7 @@ func roleFault(role Role, err error) error {
 	case "RegionDisabledException":
 		return setup("activate STS for region " + role.Region + " in the account settings of IAM, or use another region")
 	case "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "IncompleteSignature", "InvalidAccessKeyId":
-		if denial.OtherRegion(refused.ErrorMessage()) {
-			return setup("give the pipeline, or destination.region, the service's own region; here it is aws.region")
-		}
-		return setup("check the AWS credentials and the clock of this process")
+		return setup(denial.SignatureHint(refused.ErrorMessage()))
 	case "ExpiredToken", "ExpiredTokenException":
 		return setup("renew the AWS credentials of this process")
 	}

@@ -77,6 +77,14 @@ func Read(message string) Denial {
 	return d
 }
 
+// SignatureHint says what to do about a refused signature, whose message the service has given.
+func SignatureHint(message string) string {
+	if OtherRegion(message) {
+		return "give the pipeline, or destination.region, the service's own region; here it is aws.region"
+	}
+	return "check the AWS credentials and the clock of this machine"
+}
+
 // OtherRegion reports whether the text of a refused signature says that the request was signed for another region than the service is
 // in: "Credential should be scoped to a valid region, not 'us-east-1'." The code is that of a wrong secret.
 func OtherRegion(message string) bool {

@@ -58,3 +58,8 @@ func TestASignatureForAnotherRegionIsNoWrongSecret(t *testing.T) {
 	require.False(t, denial.OtherRegion("Credential should be scoped to correct service: 'glue'."))
 	require.False(t, denial.OtherRegion("The request signature we calculated does not match the signature you provided."))
 }
+
+func TestARefusedSignatureIsExplained(t *testing.T) {
+	require.Contains(t, denial.SignatureHint("Credential should be scoped to a valid region, not 'us-east-1'. "), "region")
+	require.Contains(t, denial.SignatureHint("The request signature we calculated does not match the signature you provided."), "credentials and the clock")
+}

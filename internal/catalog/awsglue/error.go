@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"github.com/refract-io/refract/internal/aws/denial"
 	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/platform/fault"
 )
@@ -65,7 +66,7 @@ func coded(op, object, code, message string) error {
 		return fault.New(fault.Setup, op, object, cause, "delete what is no longer used or ask AWS for a higher quota")
 	case "UnrecognizedClientException", "InvalidSignatureException", "MissingAuthenticationTokenException", "IncompleteSignatureException",
 		"InvalidClientTokenId", "SignatureDoesNotMatch", "RequestTimeTooSkewed":
-		return fault.New(fault.Setup, op, object, cause, "check the AWS credentials and the clock of this machine")
+		return fault.New(fault.Setup, op, object, cause, denial.SignatureHint(message))
 	case "ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException", "OperationTimeoutException",
 		"InternalServiceException", "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException",
 		"FederationSourceRetryableException", "ResourceNotReadyException", "ExpiredTokenException", "RequestExpired", "UnknownError":
