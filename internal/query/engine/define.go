@@ -122,6 +122,9 @@ func (s *Session) dropSchemas(ctx context.Context, st *rsql.DropSchema) error {
 			if err := s.engine.roleMay(ctx, e.Role(), "DeleteDatabase", e.GlueDatabase, ""); err != nil {
 				return err
 			}
+			if err := s.engine.requireEmpty(ctx, e.GlueDatabase, st.Cascade); err != nil {
+				return err
+			}
 		}
 		s.changes = append(s.changes, schemaDrop{e, st.ExternalDatabase})
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/platform/meta"
 	"github.com/refract-io/refract/internal/query/rsql"
 )
@@ -156,6 +157,24 @@ func (e *Engine) externalSchema(ctx context.Context, database, name string) (*Ex
 		return nil, fmt.Errorf("reading schema %q: %w", name, err)
 	}
 	return s, nil
+}
+
+// requireEmpty refuses to drop a database of the data catalog that has tables, unless they are to go with it.
+func (e *Engine) requireEmpty(ctx context.Context, database string, cascade bool) error {
+	if cascade {
+		return nil
+	}
+	tables, err := e.catalog.GetTables(ctx, database)
+	if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+		return fmt.Errorf("listing tables of %s: %w", database, err)
+	}
+	if len(tables) > 0 {
+		return &rsql.Error{
+			SQLState: "2BP01", Message: fmt.Sprintf("cannot drop external database \"%s\" because other objects depend on it", database),
+			Hint: "Use DROP ... CASCADE to drop the dependent objects too.",
+		}
+	}
+	return nil
 }
 
 func noSchema(name string) error {

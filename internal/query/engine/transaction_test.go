@@ -35,6 +35,19 @@ func TestDefinitionsAreTakenBack(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestAnExternalDatabaseWithTablesNeedsCascade(t *testing.T) {
+	l := newLake(t)
+	l.events()
+	c := login(t, openEngine(t, l), "admin")
+	c.rows(createSchema)
+	require.Equal(t, `2BP01: cannot drop external database "mp_glue" because other objects depend on it`, c.state("DROP SCHEMA mp_json_export DROP EXTERNAL DATABASE"))
+	_, err := l.catalog.GetTable(t.Context(), glueDatabase, "mp_master_event")
+	require.NoError(t, err)
+	c.rows("DROP SCHEMA mp_json_export DROP EXTERNAL DATABASE CASCADE")
+	_, err = l.catalog.GetDatabase(t.Context(), glueDatabase)
+	require.Error(t, err)
+}
+
 func TestTakingTheGrantOptionGivesNothing(t *testing.T) {
 	e := openEngine(t, newLake(t))
 	c := login(t, e, "admin")
