@@ -39,7 +39,8 @@ type warehouse struct {
 
 var formats = []lake.Format{lake.Parquet, lake.JSON}
 
-func open(t *testing.T, kind schema.Kind) *warehouse {
+// open opens an empty one. A limit of 0 is the default.
+func open(t *testing.T, kind schema.Kind, limit int) *warehouse {
 	dir := t.TempDir()
 	db, err := meta.Open(t.Context(), filepath.Join(dir, "meta.db"))
 	require.NoError(t, err)
@@ -54,7 +55,7 @@ func open(t *testing.T, kind schema.Kind) *warehouse {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.engine.Close()) })
 	for _, f := range formats {
-		w.mappings[f], err = schema.New(kind, 0)
+		w.mappings[f], err = schema.New(kind, limit)
 		require.NoError(t, err)
 		require.NoError(t, w.catalog.CreateDatabase(t.Context(), catalog.Database{Name: string(f)}))
 		require.NoError(t, w.engine.AttachSchema(t.Context(), "dev", string(f), string(f)))
@@ -81,6 +82,12 @@ func batch(r record, i int) *store.Batch {
 // export is a run of both pipelines. With versioned it replaces the days of the records.
 func (w *warehouse) export(versioned bool, records ...record) {
 	w.Helper()
+	w.exportFrom(0, versioned, records...)
+}
+
+// exportFrom is export with records that are numbered from first.
+func (w *warehouse) exportFrom(first int, versioned bool, records ...record) {
+	w.Helper()
 	window := lake.Window{After: w.upTo, UpTo: w.upTo + 10}
 	w.upTo += 10
 	for _, f := range formats {
@@ -89,7 +96,7 @@ func (w *warehouse) export(versioned bool, records ...record) {
 		out := transform.NewTables(w.Context(), w.bucket, m, transform.TablesOptions{Format: f, Layout: layout, Window: window, Versioned: versioned})
 		for i, r := range records {
 			require.NoError(w, out.Day(r.day))
-			require.NoError(w, out.Event(batch(r, i), 0))
+			require.NoError(w, out.Event(batch(r, first+i), 0))
 		}
 		data, _, err := out.Close()
 		require.NoError(w, err)
@@ -176,7 +183,7 @@ func (w *warehouse) one(sql string) (out []string) {
 const day = event.Day(18_500) // 2020-08-26
 
 func TestFilesOfEverySchemaVersionAreQueriedTogether(t *testing.T) {
-	w := open(t, schema.Monoschema)
+	w := open(t, schema.Monoschema, 0)
 	w.export(false, record{day, "Sign Up", `{"plan":"free","amount":1.5,"$city":"Paris"}`}, record{day, "Click", `{"plan":null}`}, record{day + 1, "Click", `{"paid":true}`})
 	const totals = `SELECT mp_date, count(*), count(plan), sum(amount), min("time"), max("time"), count(paid) FROM %s.mp_master_event GROUP BY mp_date ORDER BY mp_date`
 	require.Equal(t, []string{
@@ -199,7 +206,7 @@ func TestFilesOfEverySchemaVersionAreQueriedTogether(t *testing.T) {
 }
 
 func TestADayThatIsReplacedIsReadInOneVersion(t *testing.T) {
-	w := open(t, schema.Multischema)
+	w := open(t, schema.Multischema, 0)
 	for version := range 3 {
 		var records []record
 		for i := range version + 1 {
@@ -216,7 +223,7 @@ func TestADayThatIsReplacedIsReadInOneVersion(t *testing.T) {
 
 // TestValuesAreWhatTheEventsHeld reads all columns of rows with hostile names and values.
 func TestValuesAreWhatTheEventsHeld(t *testing.T) {
-	w := open(t, schema.Monoschema)
+	w := open(t, schema.Monoschema, 0)
 	w.export(false,
 		record{day, "e", `{"user":"a","User":1,"$user":true,"select":"x\ny \"q\" \\ \u2028 é 😀","2fa":[1.10],"":{"URL":1,"Url":2},"value":0.1}`},
 		record{day, "e", `{"user":5e-324,"User":1.7976931348623157e308,"value":-1e21,"tiny":1e-7,"date":"2020-01-01T00:00:00"}`},
