@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,10 +12,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/refract-io/refract/internal/platform/fault/faulttest"
 )
 
 // Effect is what a fault does to a request.
@@ -72,13 +71,7 @@ type Proxy struct {
 	forward     *httputil.ReverseProxy
 	closing     chan struct{}
 
-	mu       sync.Mutex
-	script   []*Fault
-	random   *rand.Rand
-	rate     float64
-	effects  []Effect
-	requests map[string]int
-	befallen map[string]int
+	plan faulttest.Plan[Fault]
 }
 
 // NewProxy starts a proxy to the service at target, which ends with the test. The credentials are the clients'; only Partial needs them.
@@ -88,7 +81,7 @@ func NewProxy(tb testing.TB, target string, credentials aws.Credentials, script 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{credentials: credentials, closing: make(chan struct{}), requests: map[string]int{}, befallen: map[string]int{}}
+	p := &Proxy{credentials: credentials, closing: make(chan struct{})}
 	p.Add(script...)
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -109,92 +102,32 @@ func NewProxy(tb testing.TB, target string, credentials aws.Credentials, script 
 
 // Add appends to the script. The first fault that matches a request befalls it.
 func (p *Proxy) Add(script ...Fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, f := range script {
-		if f.Times == 0 {
-			f.Times = 1
-		}
-		p.script = append(p.script, &f)
+		p.plan.Add(f, func(operation, _ string) bool { return f.Operation == "" || f.Operation == operation }, f.Skip, f.Times)
 	}
 }
 
 // Random makes each request fail with probability rate by one of the effects. The same seed gives the same faults to the same sequence of
 // requests. CutShort spares GetObject, whose broken body no retry of the request can mend.
 func (p *Proxy) Random(seed uint64, rate float64, effects ...Effect) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.random, p.rate, p.effects = rand.New(rand.NewPCG(seed, 0)), rate, effects
+	faults := make([]Fault, len(effects))
+	for i, effect := range effects {
+		faults[i].Effect = effect
+	}
+	p.plan.Random(seed, rate, func(operation string, f Fault) bool { return f.Effect == CutShort && operation == "GetObject" }, faults...)
 }
 
 // Requests returns how many requests of the operation came, or of all for "".
-func (p *Proxy) Requests(operation string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return of(p.requests, operation)
-}
+func (p *Proxy) Requests(operation string) int { return p.plan.Calls(operation) }
 
 // Counts returns how many requests of each operation came.
-func (p *Proxy) Counts() map[string]int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return maps.Clone(p.requests)
-}
+func (p *Proxy) Counts() map[string]int { return p.plan.Counts() }
 
 // Injected returns how many requests of the operation were befallen, or of all for "".
-func (p *Proxy) Injected(operation string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return of(p.befallen, operation)
-}
-
-func of(counts map[string]int, operation string) (n int) {
-	if operation != "" {
-		return counts[operation]
-	}
-	for _, c := range counts {
-		n += c
-	}
-	return n
-}
+func (p *Proxy) Injected(operation string) int { return p.plan.Injected(operation) }
 
 // Pending returns the faults of the script that have not befallen a request yet. Those that befall all are never pending.
-func (p *Proxy) Pending() (left []Fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, f := range p.script {
-		if f.Times > 0 {
-			left = append(left, *f)
-		}
-	}
-	return left
-}
-
-// next counts a request and returns what befalls it.
-func (p *Proxy) next(operation string) (effect Effect, befallen bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.requests[operation]++
-	for _, f := range p.script {
-		if f.Times == 0 || f.Operation != "" && f.Operation != operation {
-			continue
-		}
-		if f.Skip > 0 {
-			f.Skip--
-			continue
-		}
-		f.Times--
-		p.befallen[operation]++
-		return f.Effect, true
-	}
-	if p.random != nil && p.random.Float64() < p.rate {
-		effect = p.effects[p.random.IntN(len(p.effects))]
-		if befallen = effect != CutShort || operation != "GetObject"; befallen {
-			p.befallen[operation]++
-		}
-	}
-	return effect, befallen
-}
+func (p *Proxy) Pending() []Fault { return p.plan.Pending() }
 
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -203,12 +136,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hangUp(w)
 		return
 	}
-	effect, befallen := p.next(q.operation)
+	fault, befallen := p.plan.Next(q.operation, "")
 	if !befallen {
 		p.forward.ServeHTTP(w, r)
 		return
 	}
-	switch effect {
+	switch effect := fault.Effect; effect {
 	case InternalErrorAfter, ResetAfter, StallAfter:
 		// The effect does not depend on the client's patience.
 		p.forward.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))

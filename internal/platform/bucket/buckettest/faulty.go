@@ -5,13 +5,12 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/refract-io/refract/internal/platform/bucket"
 	"github.com/refract-io/refract/internal/platform/fault"
+	"github.com/refract-io/refract/internal/platform/fault/faulttest"
 )
 
 // ErrInjected is the cause of every error that a Faulty bucket makes up.
@@ -62,99 +61,48 @@ type Fault struct {
 // Faulty is a bucket whose calls fail by a script, at random, or both. It is safe for concurrent use.
 type Faulty struct {
 	inner bucket.Bucket
-
-	mu       sync.Mutex
-	script   []*Fault
-	random   *rand.Rand
-	rate     float64
-	effects  []Effect
-	calls    map[Op]int
-	injected int
+	plan  faulttest.Plan[Fault]
 }
 
 var _ bucket.Bucket = (*Faulty)(nil)
 
 // NewFaulty returns inner with the faults of the script. The first fault that matches a call befalls it.
 func NewFaulty(inner bucket.Bucket, script ...Fault) *Faulty {
-	f := &Faulty{inner: inner, calls: map[Op]int{}}
+	f := &Faulty{inner: inner}
 	f.Add(script...)
 	return f
 }
 
 // Add appends to the script.
 func (f *Faulty) Add(script ...Fault) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, fault := range script {
-		if fault.Times == 0 {
-			fault.Times = 1
-		}
-		f.script = append(f.script, &fault)
+	for _, s := range script {
+		f.plan.Add(s, func(op, key string) bool {
+			return (s.Op == AnyOp || string(s.Op) == op) && strings.HasPrefix(key, s.Prefix)
+		}, s.Skip, s.Times)
 	}
 }
 
 // Random makes each call fail with probability rate, by one of the effects, with a transient error. The same seed gives the same
 // faults to the same sequence of calls. ErrorAfter spares Get, whose broken reader no retry of the call can mend.
 func (f *Faulty) Random(seed uint64, rate float64, effects ...Effect) *Faulty {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.random, f.rate, f.effects = rand.New(rand.NewPCG(seed, 0)), rate, effects
+	faults := make([]Fault, len(effects))
+	for i, effect := range effects {
+		faults[i].Effect = effect
+	}
+	f.plan.Random(seed, rate, func(op string, s Fault) bool { return s.Effect == ErrorAfter && op == string(Get) }, faults...)
 	return f
 }
 
 // Calls returns how often op was called; AnyOp is the sum.
-func (f *Faulty) Calls(op Op) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if op != AnyOp {
-		return f.calls[op]
-	}
-	n := 0
-	for _, calls := range f.calls {
-		n += calls
-	}
-	return n
-}
+func (f *Faulty) Calls(op Op) int { return f.plan.Calls(string(op)) }
 
 // Injected returns how many calls were befallen by a fault.
-func (f *Faulty) Injected() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.injected
-}
-
-// next counts a call and returns its fault, or nil.
-func (f *Faulty) next(op Op, key string) *Fault {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.calls[op]++
-	for _, s := range f.script {
-		if s.Times == 0 || s.Op != AnyOp && s.Op != op || !strings.HasPrefix(key, s.Prefix) {
-			continue
-		}
-		if s.Skip > 0 {
-			s.Skip--
-			continue
-		}
-		s.Times--
-		f.injected++
-		return s
-	}
-	if f.random != nil && f.random.Float64() < f.rate {
-		effect := f.effects[f.random.IntN(len(f.effects))]
-		if op == Get && effect == ErrorAfter {
-			return nil
-		}
-		f.injected++
-		return &Fault{Effect: effect}
-	}
-	return nil
-}
+func (f *Faulty) Injected() int { return f.plan.Injected("") }
 
 // before plays the part of a fault that comes before the call's own work.
 func (f *Faulty) before(ctx context.Context, op Op, key string) (after, err error) {
-	s := f.next(op, key)
-	if s == nil {
+	s, befallen := f.plan.Next(string(op), key)
+	if !befallen {
 		return nil, nil
 	}
 	injected := error(fault.New(fault.Transient, "injecting into "+string(op), key, ErrInjected, ""))
