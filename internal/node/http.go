@@ -33,7 +33,7 @@ func (n *Node) runHTTP(ctx context.Context, g *errgroup.Group, l net.Listener) e
 		api.Unattributed = collector.Unattributed
 	}
 	if n.cfg.Has(config.Worker) && n.engine != nil {
-		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.destinations.Bucket, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
+		api.Verifier = &verify.Verifier{Store: n.store, Pipelines: n.pipelines, Bucket: n.destinations.Bucket, Catalog: n.destinations.Catalog, SQL: sqlCounter{n.engine, n.addresses.SQL, n.sqlPassword}, Quarantine: n.quarantine}
 	}
 	if n.cfg.Has(config.Worker) {
 		api.AWS = &examiner{n.destinations}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,10 @@ type evidence struct {
 	counts   *pipeline.Counts
 	expected map[pipeline.Place]*pipeline.Expected
 	schema   []pipeline.SchemaTable
-	// sql has the tables by their names in the catalog; nil for pipelines without one.
+	// sql has the tables by their names in the catalog; nil for pipelines without one here.
 	sql map[string]*tableCounts
+	// folders has for each table what the catalog of another account shows; nil for pipelines without one.
+	folders map[string]map[string]bool
 }
 
 // pipeline follows one pipeline's rows from the store to SQL.
@@ -45,7 +48,7 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 		if e.schema, err = v.Pipelines.Schema(ctx, p.ID); err != nil {
 			return nil, err
 		}
-		if err := v.bySQL(ctx, e); err != nil {
+		if err := errors.Join(v.bySQL(ctx, e), v.byCatalog(ctx, e)); err != nil {
 			return nil, err
 		}
 		newest, err := v.Pipelines.Runs(ctx, p.ID, 1)
@@ -117,6 +120,7 @@ func (e *evidence) section() *Section {
 	s.Lines = append(s.Lines, e.days()...)
 	s.Lines = append(s.Lines, e.columns()...)
 	s.Lines = append(s.Lines, e.oversize()...)
+	s.Lines = append(s.Lines, e.cataloged()...)
 	if n := e.elsewhere(); n > 0 {
 		s.Lines = append(s.Lines, line("rows that SQL reads from objects of no published run", Count{"expected", 0}, Count{"counted by SQL", n}))
 	}

@@ -2,7 +2,8 @@
 // counts must be the same numbers, day by day.
 //
 // Each stage is counted from what it wrote itself, not from its predecessor's bookkeeping: blocks announce their records, segments are
-// read, manifests are added up, objects are unpacked and their lines counted, and tables are counted by SQL. A report is of one moment:
+// read, manifests are added up, objects are unpacked and their lines counted, and tables are counted by SQL; of a catalog that the SQL here does not
+// read, the folders are compared. A report is of one moment:
 // the position up to which each pipeline has published; what arrives meanwhile is not part of it.
 package verify
 

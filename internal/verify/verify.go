@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/refract-io/refract/internal/catalog"
 	"github.com/refract-io/refract/internal/event"
 	"github.com/refract-io/refract/internal/export/pipeline"
 	"github.com/refract-io/refract/internal/intake/quarantine"
@@ -36,6 +37,7 @@ type Verifier struct {
 	Store      Store
 	Pipelines  *pipeline.Store
 	Bucket     func(ctx context.Context, d *pipeline.Definition) (bucket.Bucket, error)
+	Catalog    func(ctx context.Context, d *pipeline.Definition) (catalog.Catalog, error)
 	SQL        SQL
 	Quarantine Quarantine
 }
