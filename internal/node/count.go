@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/refract-io/refract/internal/query/engine"
+	"github.com/refract-io/refract/internal/verify"
 )
 
 // sqlCounter counts rows and values by SQL over a connection like any user's.
@@ -90,7 +91,7 @@ func (s sqlCounter) schemaOf(ctx context.Context, database string) (string, erro
 	if name, ok := chooseSchema(schemas, database); ok {
 		return name, nil
 	}
-	return "", fmt.Errorf("no external schema shows catalog database %s", database)
+	return "", fmt.Errorf("%w %s", verify.ErrNoSchema, database)
 }
 
 // chooseSchema prefers a schema that is read without a role, as those are that pipelines are attached by: whether a role may read a table

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/refract-io/refract/internal/export/lake"
 	"github.com/refract-io/refract/internal/export/pipeline"
@@ -40,7 +41,7 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 	if err != nil {
 		return nil, err
 	}
-	for try := 0; ; try++ {
+	for begun, try := time.Now(), 0; ; try++ {
 		e := &evidence{p: p, bucket: b}
 		if e.counts, err = pipeline.Verify(ctx, v.Pipelines, b, p, true); err != nil {
 			return nil, err
@@ -48,7 +49,14 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 		if e.schema, err = v.Pipelines.Schema(ctx, p.ID); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(v.bySQL(ctx, e), v.byCatalog(ctx, e)); err != nil {
+		err := errors.Join(v.bySQL(ctx, e), v.byCatalog(ctx, e))
+		if errors.Is(err, ErrNoSchema) {
+			if p, err = v.awaitAttached(ctx, p, err, begun.Add(attachWait)); err == nil {
+				try--
+				continue
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 		newest, err := v.Pipelines.Runs(ctx, p.ID, 1)
@@ -73,6 +81,29 @@ func (v *Verifier) pipeline(ctx context.Context, p *pipeline.Pipeline) (*Section
 		}
 		return s, nil
 	}
+}
+
+const (
+	// attachWait is how long a pipeline may have published without SQL knowing of it, attachPoll how often that is looked at.
+	attachWait = 15 * time.Second
+	attachPoll = 50 * time.Millisecond
+)
+
+// awaitAttached waits a moment for a pipeline whose tables SQL does not know, since it is told of them behind the first publication, and returns
+// the pipeline as it is then. Behind the deadline, or for a pipeline that was attached or never will be, it fails with the cause.
+func (v *Verifier) awaitAttached(ctx context.Context, p *pipeline.Pipeline, cause error, deadline time.Time) (*pipeline.Pipeline, error) {
+	if p.Attached || p.State != pipeline.Active || time.Now().After(deadline) {
+		if p.AttachError != "" {
+			cause = fmt.Errorf("%w: %s", cause, p.AttachError)
+		}
+		return nil, cause
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(attachPoll):
+	}
+	return v.Pipelines.Get(ctx, p.ID)
 }
 
 // bySQL counts the pipeline's tables, if the SQL here knows them: those of another account's Glue are read by that account's warehouse.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/refract-io/refract/internal/catalog"
@@ -19,7 +20,10 @@ type Store interface {
 	Accepted(ctx context.Context, project int64) (int64, error)
 }
 
-// SQL counts rows as a user would.
+// ErrNoSchema is what SQL answers for a catalog database that no external schema shows.
+var ErrNoSchema = errors.New("no external schema shows the catalog database")
+
+// SQL counts rows as a user would. Its methods fail with ErrNoSchema.
 type SQL interface {
 	// CountByPath returns the number of rows of the catalog table for each object that they come from, by its s3:// location.
 	CountByPath(ctx context.Context, database, table string) (map[string]int64, error)
