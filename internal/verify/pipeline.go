@@ -98,12 +98,18 @@ func (v *Verifier) awaitAttached(ctx context.Context, p *pipeline.Pipeline, caus
 		}
 		return nil, cause
 	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(attachPoll):
+	for !p.Attached && p.State == pipeline.Active && time.Now().Before(deadline) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(attachPoll):
+		}
+		var err error
+		if p, err = v.Pipelines.Get(ctx, p.ID); err != nil {
+			return nil, err
+		}
 	}
-	return v.Pipelines.Get(ctx, p.ID)
+	return p, nil
 }
 
 // bySQL counts the pipeline's tables, if the SQL here knows them: those of another account's Glue are read by that account's warehouse.
